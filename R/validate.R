@@ -1,0 +1,208 @@
+# One small check per mistake: each stops with a classed condition or returns its argument invisibly.
+# capture_env() stands here too: it is what makes a role or a control mean later what it meant when it was read.
+
+# ---- arguments ----
+
+# Names of the dots without evaluating them; "" where an argument has no name.
+dot_names <- function(...) {
+  given <- names(substitute(list(...)))[-1]
+  if (is.null(given)) rep("", ...length()) else given
+}
+
+check_dots <- function(names, allowed) {
+  unknown <- setdiff(names, allowed)
+  if (length(unknown) == 0) return(invisible(names))
+  if (!nzchar(unknown[1])) abort_miv("unknown_argument", "An argument has no name and no place; name it (%s).", quote_names(allowed, 20))
+  abort_miv("unknown_argument", "`%s` is not an argument.%s", unknown[1], suggest_name(unknown[1], setdiff(allowed, "...")))
+}
+
+check_data <- function(data) {
+  if (missing(data)) abort_miv("missing_data", "`data` is missing; give a data frame with one row per person.")
+  if (!is.data.frame(data)) {
+    abort_miv("not_a_data_frame", "`data` is of class `%s`; give a data frame, tibble or data.table with one row per person.", class(data)[1])
+  }
+  if (nrow(data) == 0) abort_miv("empty_data", "`data` has 0 rows; was a filter too strict or a file not read?")
+  invisible(data)
+}
+
+# absent: named logical, one per role that must be given.
+check_given <- function(absent) {
+  if (!any(absent)) return(invisible(absent))
+  role <- names(absent)[absent][1]
+  how <- if (role == "signal") "a number, a one-sided formula, a column name, or a list by arm" else "a one-sided formula or a column name"
+  abort_miv("missing_role", "`%s` is missing; give %s.", role, how)
+}
+
+check_direction <- function(direction, units) {
+  check_choice(units, c("prior", "other"), "units")
+  if (!is.numeric(direction) || length(direction) != 1 || !direction %in% c(-1, 1)) {
+    abort_miv("bad_direction", "`direction` is `%s`; it must be 1, or -1 where a positive gap lowers the belief.", deparse_one(direction))
+  }
+  if (direction == -1 && units == "prior") {
+    abort_miv("bad_direction", "`direction = -1` needs `units = \"other\"`: a belief in the prior's units moves up when the gap is positive.")
+  }
+  invisible(direction)
+}
+
+# ---- columns ----
+
+check_column <- function(name, data) {
+  hits <- sum(names(data) == name)
+  if (hits == 1) return(invisible(name))
+  if (hits > 1) abort_miv("duplicate_column", "`data` has %d columns called `%s`; rename all but one.", hits, name)
+  abort_miv("unknown_column", "`%s` is not a column of `data`.%s", name, suggest_name(name, names(data)))
+}
+
+check_length <- function(x, n, label) {
+  if (is.list(x) || is.function(x) || is.language(x) || NCOL(x) != 1) {
+    abort_miv("bad_role", "`%s` is a %s with %d columns, not one value per person.", label, class(x)[1], NCOL(x))
+  }
+  if (NROW(x) != n) abort_miv("wrong_length", "`%s` gives %d values for %d rows of `data`; it must give one per person.", label, NROW(x), n)
+  invisible(x)
+}
+
+check_numeric <- function(x, label, role) {
+  if (inherits(x, "integer64")) {
+    abort_miv("not_numeric", "`%s` (%s) has %d values of type integer64; convert it with `as.numeric()`.", label, role, length(x))
+  }
+  if (is.numeric(x) || is.logical(x)) return(invisible(x))
+  odd <- not_numbers(x)
+  cure <- if (is.factor(x)) "convert it with `as.numeric(as.character())`" else "convert it with `as.numeric()`"
+  if (length(odd) == 0) {
+    abort_miv("not_numeric", "`%s` (%s) is of class `%s` in all %d rows where numbers are due; %s.", label, role, class(x)[1], length(x), cure)
+  }
+  abort_miv("not_numeric", "`%s` (%s) is of class `%s`: %d values are not numbers, first %s; recode them, then %s.",
+            label, role, class(x)[1], length(odd), quote_names(unique(odd), 3), cure)
+}
+
+# The entries of a text or factor that do not read as numbers.
+not_numbers <- function(x) {
+  if (!is.character(x) && !is.factor(x)) return(character())
+  text <- as.character(x)
+  text[!is.na(text) & is.na(suppressWarnings(as.numeric(text)))]
+}
+
+check_finite <- function(infinite, x, label, role) {
+  if (infinite == 0) return(invisible(x))
+  rows <- which(is.infinite(x))
+  abort_miv("infinite", "`%s` (%s) has %d infinite value%s, in row%s %s; make them missing or drop the rows.",
+            label, role, infinite, plural(infinite), plural(infinite), list_some(rows))
+}
+
+check_weights <- function(minimum, maximum, x, label) {
+  if (minimum < 0) {
+    n <- sum(x < 0, na.rm = TRUE)
+    abort_miv("negative_weights", "`%s` (weights) has %d negative value%s; weights must be 0 or more.", label, n, plural(n))
+  }
+  if (maximum <= 0) abort_miv("zero_weights", "`%s` (weights) is 0 in all %d rows; at least two people need a positive weight.", label, length(x))
+  invisible(x)
+}
+
+check_clusters <- function(x, label, kept) {
+  if (length(distinct_values(x, 1, kept)) > 1) return(invisible(x))
+  abort_miv("one_cluster", "`%s` (cluster) has 1 cluster among the complete people; clustered errors need at least 2, and better 40.", label)
+}
+
+check_variation <- function(x, label, kept) {
+  if (length(distinct_values(x, 1, kept)) > 1) return(invisible(x))
+  abort_miv("no_variation", "`%s` (belief) is constant over the %d complete people; nothing can be learned from it.",
+            label, if (is.null(kept)) length(x) else sum(kept))
+}
+
+# ---- small words ----
+
+plural <- function(n) if (n == 1) "" else "s"
+
+list_some <- function(x, most = 5) {
+  shown <- paste(format(utils::head(x, most), big.mark = "", trim = TRUE), collapse = ", ")
+  if (length(x) > most) sprintf("%s and %d more", shown, length(x) - most) else shown
+}
+
+big_number <- function(n) format(n, big.mark = ",", trim = TRUE, scientific = FALSE)
+
+# 100000, not 1e+05: these are names that users type.
+number_label <- function(x) {
+  vapply(x, function(value) format(value, digits = 15, scientific = FALSE, trim = TRUE), "")
+}
+
+# ---- rows in blocks ----
+
+# Start and end of blocks of rows: what is made per block never grows with n.
+row_blocks <- function(n, size = 65536L) {
+  first <- seq(1, max(n, 1), by = size)
+  Map(function(from, to) from:to, first, pmin(first + size - 1, n))
+}
+
+# unique() without missing values, stopping once more than `most` are found. In blocks, since one call at n = 1e7
+# would make a hash table of 128 MB.
+distinct_values <- function(x, most = Inf, kept = NULL) {
+  if (is.factor(x)) x <- as.integer(x)
+  found <- x[0]
+  for (rows in row_blocks(length(x))) {
+    part <- unique(if (is.null(kept)) x[rows] else x[rows][kept[rows]])
+    found <- unique(c(found, part[!is.na(part)]))
+    if (length(found) > most) break
+  }
+  found
+}
+
+# ---- what an expression means ----
+
+# An environment with every value and function that `expr` finds in `env`, not in `data`; base and stats lie behind it. User
+# functions come with what they use themselves. So the expression means the same when the user's objects have changed or gone.
+capture_env <- function(expr, data, env) {
+  captured <- new.env(parent = environment(stats::sd))
+  pairs <- new.env()
+  pairs$list <- list(list(from = env, to = captured))
+  copy_names(expr, names(data), env, captured, pairs)
+  captured
+}
+
+copy_names <- function(expr, masked, from, to, pairs) {
+  for (name in unique(all.names(expr))) {
+    if (!exists(name, to, inherits = FALSE)) copy_name(name, name %in% masked, from, to, pairs)
+  }
+}
+
+copy_name <- function(name, masked, from, to, pairs) {
+  value <- if (!masked) find_value(name, from, "any")
+  if (is.null(value)) value <- find_value(name, from, "function")
+  if (is.null(value) || is_shipped(name, value)) return(invisible())
+  assign(name, value, to)                                   # before the function's own names: it may call itself
+  if (is.function(value)) assign(name, freeze(value, pairs), to)
+}
+
+# NULL where there is none; a missing argument of a calling function counts as none.
+find_value <- function(name, env, mode) {
+  tryCatch(get0(name, envir = env, mode = mode), error = function(e) NULL)
+}
+
+is_shipped <- function(name, value) {
+  for (home in list(baseenv(), environment(stats::sd))) {
+    if (identical(get0(name, home, inherits = FALSE), value)) return(TRUE)
+  }
+  FALSE
+}
+
+# Functions of packages stay as they are. Functions that shared an environment share its twin.
+freeze <- function(f, pairs) {
+  home <- environment(f)
+  if (is.null(home) || isNamespace(home)) return(f)
+  twin <- twin_of(home, pairs)
+  used <- as.call(c(quote(`{`), unname(drop_empty(formals(f))), body(f)))
+  copy_names(used, names(formals(f)), home, twin, pairs)
+  environment(f) <- twin
+  f
+}
+
+drop_empty <- function(arguments) {
+  arguments <- as.list(arguments)
+  arguments[nzchar(as.character(arguments))]
+}
+
+twin_of <- function(home, pairs) {
+  for (pair in pairs$list) if (identical(pair$from, home)) return(pair$to)
+  twin <- new.env(parent = environment(stats::sd))
+  pairs$list <- c(pairs$list, list(list(from = home, to = twin)))
+  twin
+}
