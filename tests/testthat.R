@@ -1,0 +1,4 @@
+library(testthat)
+library(miv)
+
+test_check("miv")
