@@ -1,5 +1,5 @@
 # One small check per mistake: each stops with a classed condition or returns its argument invisibly.
-# capture_env() stands here too: it is what makes a role or a control mean later what it meant when it was read.
+# Roles are read here too; capture_env() is what makes a role or a control mean later what it meant when it was read.
 
 # ---- arguments ----
 
@@ -96,6 +96,19 @@ check_weights <- function(minimum, maximum, x, label) {
   }
   if (maximum <= 0) abort_miv("zero_weights", "`%s` (weights) is 0 in all %d rows; at least two people need a positive weight.", label, length(x))
   invisible(x)
+}
+
+# Assignment probabilities given as a column.
+check_between <- function(minimum, maximum, x, label) {
+  if (minimum > 0 && maximum < 1) return(invisible(x))
+  n <- sum(x <= 0 | x >= 1, na.rm = TRUE)
+  abort_miv("bad_probability", "`%s` (probability) has %d value%s outside 0 to 1; each must lie strictly between.", label, n, plural(n))
+}
+
+# Clusters and strata are labels of any plain kind.
+check_label <- function(x, label, role) {
+  if ((is.numeric(x) || is.character(x) || is.factor(x)) && !inherits(x, "integer64")) return(invisible(x))
+  abort_miv("bad_role", "`%s` (%s) is of class `%s` in all %d rows; make it numeric, text or a factor.", label, role, class(x)[1], length(x))
 }
 
 check_clusters <- function(x, label, kept) {
@@ -205,4 +218,100 @@ twin_of <- function(home, pairs) {
   twin <- new.env(parent = environment(stats::sd))
   pairs$list <- c(pairs$list, list(list(from = home, to = twin)))
   twin
+}
+
+# ---- roles ----
+
+# A role: its label, its expression, what the expression needs besides the data, and whether it is just a column.
+new_role <- function(expr, data, env) {
+  plain <- is.symbol(expr) && as.character(expr) %in% names(data)
+  label <- if (is.symbol(expr)) as.character(expr) else deparse_one(expr)
+  list(label = label, expr = expr, env = capture_env(expr, data, env), plain = plain)
+}
+
+read_role <- function(spec, name, data, constant = FALSE) {
+  parts <- role_parts(spec, name, data)
+  if (length(parts) > 1) abort_miv("bad_role", "`%s` names %d columns; it takes one.", name, length(parts))
+  finish_role(new_role(parts[[1]], data, role_env(spec)), data, constant)
+}
+
+# Clusters of several ways and crossed strata: ~ a + b, or c("a", "b").
+read_roles <- function(spec, name, data) {
+  if (is.null(spec)) return(NULL)
+  parts <- role_parts(spec, name, data)
+  if (is_formula(spec)) parts <- split_sum(parts[[1]])
+  lapply(parts, function(part) finish_role(cross_role(new_role(part, data, role_env(spec)), data, role_env(spec)), data))
+}
+
+is_formula <- function(x) inherits(x, "formula") && is.call(x)
+
+role_env <- function(spec) if (is_formula(spec) && !is.null(environment(spec))) environment(spec) else emptyenv()
+
+role_parts <- function(spec, name, data) {
+  if (is.character(spec) && length(spec) > 0) {
+    for (column in spec) check_column(column, data)
+    return(lapply(spec, as.name))
+  }
+  if (is_formula(spec) && length(spec) == 2) return(list(spec[[2]]))
+  what <- if (is.null(spec)) "NULL" else if (is_formula(spec)) "a formula with two sides" else paste("of class", class(spec)[1])
+  abort_miv(if (is.null(spec)) "missing_role" else "bad_role",
+            "`%s` is %s; give a one-sided formula (`~ column`) or a column name as a string.", name, what)
+}
+
+is_call_to <- function(expr, name) is.call(expr) && identical(expr[[1]], as.name(name))
+
+split_sum <- function(expr) {
+  if (!is_call_to(expr, "+") || length(expr) != 3) return(list(expr))
+  c(split_sum(expr[[2]]), split_sum(expr[[3]]))
+}
+
+# a:b of numbers would be a sequence; here it means the combinations.
+cross_role <- function(role, data, env) {
+  if (!is_call_to(role$expr, ":")) return(role)
+  crossed <- as.call(c(quote(interaction), as.list(role$expr)[-1], drop = TRUE))
+  utils::modifyList(role, list(expr = crossed, env = capture_env(crossed, data, env)))
+}
+
+# The first evaluation: here the user's own mistakes surface, and warnings of the expression are shown.
+finish_role <- function(role, data, constant = FALSE) {
+  if (is.symbol(role$expr)) check_symbol(role, data) else check_called(role, data)
+  x <- evaluate_role(data, role)
+  if (constant && is.numeric(x) && length(x) == 1) return(role)
+  check_length(x, nrow(data), role$label)
+  role
+}
+
+# A bare name that is not a column may be a vector of the user's; a function of that name is a misspelt column.
+check_symbol <- function(role, data) {
+  if (is.atomic(get0(role$label, role$env, inherits = FALSE)) && exists(role$label, role$env, inherits = FALSE)) return(invisible(role))
+  check_column(role$label, data)
+}
+
+check_called <- function(role, data) {
+  for (name in intersect(all.vars(role$expr), names(data))) check_column(name, data)
+  invisible(role)
+}
+
+evaluate_role <- function(data, role) {
+  if (role$plain) return(.subset2(data, role$label))
+  tryCatch(eval(role$expr, data, role$env), error = function(e) stop_role(e, role, data))
+}
+
+stop_role <- function(e, role, data) {
+  lost <- setdiff(all.vars(role$expr), c(names(data), ls(role$env, all.names = TRUE)))
+  lost <- lost[vapply(lost, function(name) is.null(find_value(name, role$env, "any")), NA)]
+  if (length(lost) > 0) {
+    abort_miv("unknown_column", "`%s` in `%s` is not a column of `data`.%s", lost[1], role$label, suggest_name(lost[1], names(data)))
+  }
+  abort_miv("bad_role", "`%s` cannot be computed: %s.", role$label, sub("[.]$", "", conditionMessage(e)))
+}
+
+# A role's values as the core takes them: a plain double, integer, text or factor; a plain column comes back uncopied.
+role_values <- function(experiment, role) plain_vector(suppressWarnings(evaluate_role(experiment$data, role)))
+
+plain_vector <- function(x) {
+  if (is.factor(x) || inherits(x, "integer64")) return(x)
+  if (is.logical(x)) return(as.integer(x))
+  if ((is.object(x) || is.array(x)) && is.atomic(x)) attributes(x) <- NULL
+  x
 }
