@@ -28,7 +28,7 @@ nearest_name <- function(x, choices) {
   edits <- drop(utils::adist(x, choices, ignore.case = TRUE))
   if (anyNA(edits)) return(NULL)
   best <- which.min(edits)
-  if (edits[best] <= max(1, nchar(x) %/% 2)) choices[best] else NULL
+  if (edits[best] <= ceiling(nchar(x) / 2)) choices[best] else NULL
 }
 
 # " Did you mean `prior`?", or the choices where few, or nothing.

@@ -124,13 +124,14 @@ read_arm <- function(role, data) {
 arm_column <- function(data, role) {
   x <- suppressWarnings(evaluate_role(data, role))
   if (is.factor(x)) return(if (anyNA(levels(x))) factor(x, exclude = NA) else x)
-  if (is.object(x) || is.array(x)) as.vector(unclass(x)) else x
+  plain <- (is.numeric(x) || is.character(x) || is.logical(x)) && !inherits(x, "integer64")
+  if (plain && (is.object(x) || is.array(x))) as.vector(unclass(x)) else x
 }
 
 arm_kind <- function(x, label) {
   if (is.factor(x)) return("factor")
   if (is.logical(x)) return("logical")
-  if (is.numeric(x)) return("number")
+  if (is.numeric(x) && !inherits(x, "integer64")) return("number")
   if (is.character(x)) return("text")
   abort_miv("bad_role", "`%s` (arm) is of class `%s`; an arm is numeric, logical, a factor or text.", label, class(x)[1])
 }
@@ -450,7 +451,7 @@ check_arms_complete <- function(experiment) {
 
 warn_gap_zero <- function(experiment) {
   counts <- experiment$counts
-  zero <- counts$sides["0", ]
+  zero <- stats::setNames(counts$sides["0", ], colnames(counts$sides))
   for (arm in names(zero)[zero > 0.1 * counts$complete]) {
     warn_miv("gap_zero", "%d of %d complete people (%.0f%%) have a gap of 0 to the signal of arm `%s`; `sign` and `gap` give them no weight.",
              zero[[arm]], counts$complete, 100 * zero[[arm]] / counts$complete, arm)

@@ -196,7 +196,7 @@ print.summary.info_experiment <- function(x, digits = 3, ...) {
   number <- function(v) formatC(v, digits = digits, format = "f")
   arms <- if (length(x$experiment$arm$informed) > 1) cbind(arm = paste0("`", table$arm, "`"))
   shown <- cbind(arms, side = side_words(x$experiment)[table$side + 2], people = big_number(table$people), share = percent(table$share),
-                 base = number(table$base_mean), informed = number(table$informed_mean), difference = number(table$difference),
+                 base = number(table$base_mean), informed = number(table$informed_mean), change = number(table$difference),
                  "(SE)" = paste0("(", number(table$std.error), ")"), "to signal" = moves_words(table))
   rownames(shown) <- rep(" ", nrow(shown))
   print_frame(shown)

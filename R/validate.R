@@ -240,7 +240,7 @@ read_roles <- function(spec, name, data) {
   if (is.null(spec)) return(NULL)
   parts <- role_parts(spec, name, data)
   if (is_formula(spec)) parts <- split_sum(parts[[1]])
-  lapply(parts, function(part) finish_role(cross_role(new_role(part, data, role_env(spec)), data, role_env(spec)), data))
+  lapply(parts, function(part) finish_role(label_role(new_role(part, data, role_env(spec)), data, role_env(spec)), data))
 }
 
 is_formula <- function(x) inherits(x, "formula") && is.call(x)
@@ -265,12 +265,17 @@ split_sum <- function(expr) {
   c(split_sum(expr[[2]]), split_sum(expr[[3]]))
 }
 
-# a:b of numbers would be a sequence; here it means the combinations.
-cross_role <- function(role, data, env) {
-  if (!is_call_to(role$expr, ":")) return(role)
-  crossed <- as.call(c(quote(interaction), as.list(role$expr)[-1], drop = TRUE))
-  utils::modifyList(role, list(expr = crossed, env = capture_env(crossed, data, env)))
+# Labels: a:b means the combinations, where R would make a sequence of numbers; a date is its number.
+label_role <- function(role, data, env) {
+  expr <- role$expr
+  if (is_call_to(expr, ":")) return(recast_role(role, as.call(c(quote(interaction), as.list(expr)[-1], drop = TRUE)), data, env))
+  x <- tryCatch(evaluate_role(data, role), error = function(e) NULL)
+  if (inherits(x, c("Date", "POSIXct"))) return(recast_role(role, call("as.numeric", expr), data, env))
+  role
 }
+
+# Another expression under the same label.
+recast_role <- function(role, expr, data, env) list(label = role$label, expr = expr, env = capture_env(expr, data, env), plain = FALSE)
 
 # The first evaluation: here the user's own mistakes surface, and warnings of the expression are shown.
 finish_role <- function(role, data, constant = FALSE) {
@@ -312,6 +317,6 @@ role_values <- function(experiment, role) plain_vector(suppressWarnings(evaluate
 plain_vector <- function(x) {
   if (is.factor(x) || inherits(x, "integer64")) return(x)
   if (is.logical(x)) return(as.integer(x))
-  if ((is.object(x) || is.array(x)) && is.atomic(x)) attributes(x) <- NULL
+  if ((is.object(x) || is.array(x)) && (is.numeric(x) || is.character(x))) attributes(x) <- NULL
   x
 }
