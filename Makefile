@@ -7,6 +7,7 @@ WATCH = sh tools/with_progress.sh
 # DATA=, OUT= and the like reach tools/demo.R through the environment; without this line they would also override variables in
 # the makefiles of the R packages that are built on the way.
 MAKEOVERRIDES =
+NEEDS = demo
 
 .DEFAULT_GOAL = help
 .PHONY: help demo test check core-test bench lint document clean install needs
@@ -30,7 +31,6 @@ needs:
 install: needs
 	@MAKEFLAGS=-j$(JOBS) $(WATCH) "building and installing miv (about two minutes when new)" R CMD INSTALL --no-multiarch .
 
-demo: NEEDS = demo
 demo: install
 	@$(RSCRIPT) tools/demo.R
 
@@ -47,7 +47,6 @@ check: NEEDS = check
 check: needs
 	@sh tools/check.sh
 
-bench: NEEDS = demo
 bench: install
 	@$(RSCRIPT) bench/run.R
 

@@ -100,8 +100,8 @@ build_time <- function(packages, cores) {
 cores <- function() max(1L, parallel::detectCores(), na.rm = TRUE)
 
 install_from_cran <- function(packages, library) {
-  available <- tryCatch(available.packages(repos = repository()), error = function(e) NULL, warning = function(w) NULL)
-  if (is.null(available)) give_up("%s cannot be reached, and these packages are missing: %s.", repository()[1], paste(packages, collapse = ", "))
+  available <- available.packages(repos = repository())
+  if (!nrow(available)) give_up("%s cannot be reached, and these packages are missing: %s.", repository()[1], paste(packages, collapse = ", "))
   also <- unlist(tools::package_dependencies(packages, available, recursive = TRUE))
   all <- unique(c(packages, absent(setdiff(also, rownames(installed.packages(priority = "base"))))))
   call <- sprintf("install.packages(c(%s), lib = '%s', repos = '%s', Ncpus = %d)",
@@ -128,7 +128,7 @@ stop_for_administrator <- function(libraries, packages) {
   give_up(paste0(
     "Stopped before anything was built: %s from CRAN needs the system library `%s`, which only an administrator can install:\n",
     "    sudo apt-get install %s\n",
-    "or, quicker, because nothing then needs to be compiled:\n    sudo apt-get install %s\n",
+    "or, quicker, Debian's own build of the package itself:\n    sudo apt-get install %s\n",
     "(`make demo` needs neither.)"
   ), paste(packages, collapse = ", "), paste(libraries, collapse = "`, `"), paste(libraries, collapse = " "), paste(as_debian(packages), collapse = " "))
 }
@@ -153,13 +153,11 @@ main <- function(job) {
   must <- unique(c(listed("Imports"), listed("LinkingTo"), needed[[job]]))
   if (is_root() && runs("apt-get")) install_by_apt_what_is_absent(c(must, welcome[[job]]))
   install_programs(job)
-  library <- writable_library()
   missing <- absent(must)
-  if (length(missing)) {
-    lacking <- lacking_from_system(missing)
-    if (length(lacking)) stop_for_administrator(lacking, intersect(missing, needed[[job]]))
-    install_from_cran(missing, library)
-  }
+  lacking <- lacking_from_system(missing)
+  if (length(lacking)) stop_for_administrator(lacking, intersect(missing, needed[[job]]))
+  library <- writable_library()
+  if (length(missing)) install_from_cran(missing, library)
   if (length(absent(must))) give_up("Still missing: %s.", paste(absent(must), collapse = ", "))
 }
 

@@ -9,15 +9,16 @@ log=$(mktemp "${TMPDIR:-/tmp}/miv-log.XXXXXX") || exit 1
 start=$(date +%s)
 elapsed() { echo $(($(date +%s) - start)); }
 
-latest() { # what apt, R or the compiler wrote last, in a few words
-  tail -n 500 "$log" | tr '\r' '\n' | sed -n \
-    -e 's/^Setting up \([^ :]*\).*/setting up \1/p' \
-    -e 's/^Get:[0-9]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .*/fetching \1/p' \
-    -e 's/^\* DONE (\(.*\))$/\1 is done/p' \
-    -e 's/^\* installing \*source\* package .\(.*\). \.\.\.$/\1/p' \
-    -e 's/^.* -c \([^ ]*\.c[cp]*\) .*$/compiling \1/p' \
-    -e 's/^\* checking \(.*\) \.\.\..*$/checking \1/p' \
-    -e 's/^\* \(creating vignettes\).*$/\1/p' | tail -n 1
+latest() { # what R, the compiler or apt is at, in a few words
+  awk 'function name(text) { gsub(/[^A-Za-z0-9.]/, "", text); return text }
+    /^begin installing package/ { building[name($4)] = 1 }
+    /^\* DONE \(/ { delete building[name($3)]; said = name($3) " is done" }
+    /^\* installing \*source\* package/ { said = name($5) }
+    / -c [^ ]*\.(c|cc|cpp) / { for (i = 1; i < NF; i++) if ($i == "-c") said = "compiling " $(i + 1) }
+    /^Setting up / { sub(/:.*/, "", $3); said = "setting up " $3 }
+    /^Get:/ { said = "fetching " $5 }
+    /^\* (checking|creating vignettes)/ { said = $0; sub(/^\* /, "", said); sub(/ \.\.\..*/, "", said) }
+    END { for (b in building) list = list " " b; print (list != "" ? "building" list : said) }' "$log"
 }
 tick() {
   next=10
