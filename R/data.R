@@ -1,3 +1,5 @@
+# Written out rather than inferred from the object: roxygen2 then needs no data loaded to make the page.
+
 #' A simulated survey on expected inflation and pay claims
 #'
 #' A passive-control experiment in the shape of published ones, with everybody's true belief effect beside what the
@@ -53,7 +55,11 @@
 #'   pro-black policies", *Review of Economics and Statistics* 105(1), \doi{10.1162/rest_a_01036}. Why designs of this
 #'   kind ask for prior and posterior: Haaland, I., C. Roth and J. Wohlfart (2023), "Designing information provision
 #'   experiments", *Journal of Economic Literature* 61(1), 3-40.
+#' @name inflation_survey
+#' @docType data
+#' @usage inflation_survey
+#' @keywords datasets
 #' @examples
 #' summary(inflation_survey$belief_effect)
 #' with(inflation_survey, table(side = sign(signal - prior), told))
-"inflation_survey"
+NULL

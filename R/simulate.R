@@ -65,8 +65,9 @@
 #' @return A data frame with one row per person: `id`, `age` (years), `female`, `college` (0/1), `region` (factor),
 #'   `cluster`, `stratum` (integer, where asked for); `prior` as reported; `signal`, known for everybody, told or not
 #'   (`signal_<arm>`, one column per told arm, where several are); `arm` (0/1, or a factor with the base first);
-#'   `posterior` and `outcome`, `NA` where lost; and the truth: `learning_rate`, `belief_effect` and `update`
-#'   (`learning_rate_<arm>` and `update_<arm>` with several informed arms, the base arm's update being 0).
+#'   `posterior` and `outcome`, `NA` where lost; and the truth: `learning_rate` (`learning_rate_<arm>` where every
+#'   informed arm has its own mean), `belief_effect` and `update` (`update_<arm>` with several informed arms, the base
+#'   arm's being 0).
 #'
 #' Errors: `unknown_design`, `unknown_assignment`, `unknown_learning` (and the like for the other groups),
 #' `simulation` for a value out of range.
