@@ -1,0 +1,114 @@
+# Covariance: what was asked for (a choice), what the core is asked for (a request), and the small-sample factors on what comes back.
+
+kCovarianceTypes <- c("iid", "HC0", "HC1", "HC2", "HC3")
+
+#' Clustered covariance of a chosen type
+#'
+#' For the `vcov` argument of [miv()], [tsls()], `summary()` and `vcov()`, where a cluster formula alone means `"CR1"`.
+#'
+#' @param cluster One-sided formula of cluster variables, `~ village`, or `~ village + wave` for two ways; each may be an expression.
+#' @param type `"CR0"` (no small-sample factor) or `"CR1"` (times G/(G-1) (n-1)/(n-k), with the smallest G over the ways).
+#' @return An object of class `miv_cluster`, to be handed to `vcov`.
+#' @examples
+#' fit <- tsls(mpg ~ 1 | hp ~ wt, mtcars)
+#' vcov(fit, CR(~ cyl, "CR0"))
+#' @export
+CR <- function(cluster, type = "CR1") {
+  if (!is_formula(cluster) || length(cluster) != 2) abort_miv("bad_cluster", "`cluster` must be a one-sided formula such as `~ village`.")
+  if (identical(type, "CR2") || identical(type, "CR3")) {
+    abort_miv("unknown_covariance", "`%s` is not available in this version of miv; use \"CR1\", or clubSandwich::vcovCR() on the fit.", type)
+  }
+  check_choice(type, c("CR0", "CR1"), "covariance")
+  structure(list(cluster = cluster, type = type), class = "miv_cluster")
+}
+
+# list(type, cluster labels, ways): from what the user gave, or the default.
+read_vcov <- function(vcov, experiment) {
+  if (is.null(vcov)) return(default_vcov(experiment))
+  if (inherits(vcov, "miv_cluster")) return(cluster_choice(vcov$cluster, vcov$type))
+  if (is_formula(vcov)) return(cluster_choice(CR(vcov)$cluster, "CR1"))
+  if (is.function(vcov)) return(list(type = "function", value = vcov, ways = list()))
+  if (is.matrix(vcov) && is.numeric(vcov)) return(list(type = "matrix", value = vcov, ways = list()))
+  check_choice(vcov, kCovarianceTypes, "covariance")
+  list(type = vcov, ways = list())
+}
+
+default_vcov <- function(experiment) {
+  roles <- experiment$roles$cluster
+  if (length(roles) == 0) return(list(type = "HC1", ways = list()))
+  list(type = "CR1", ways = lapply(roles, function(role) list(label = role$label, role = role)))
+}
+
+cluster_choice <- function(formula, type) {
+  ways <- lapply(split_sum(formula[[2]]), function(expr) list(label = deparse_one(expr), exprs = split_power(expr), env = environment(formula)))
+  list(type = type, ways = ways)
+}
+
+# The cluster columns join the problem's sources, so that the one complete-case rule covers them.
+add_clusters <- function(problem, choice) {
+  choice$ways <- lapply(choice$ways, function(way) {
+    vectors <- if (!is.null(way$role)) list(evaluate_role(problem$data, way$role)) else lapply(way$exprs, evaluate_variable, data = problem$data, env = way$env)
+    way$sources <- vapply(seq_along(vectors), function(j) add_source(problem$sources, as_source_vector(vectors[[j]]), sprintf("%s (cluster)", way_label(way, j))), 0L)
+    way
+  })
+  choice
+}
+
+way_label <- function(way, j) if (!is.null(way$role)) way$label else deparse_one(way$exprs[[j]])
+
+# One index per non-empty set of ways, with the sign of inclusion and exclusion.
+cluster_indices <- function(problem, choice, kept) {
+  q <- length(choice$ways)
+  sets <- lapply(seq_len(2^q - 1), function(code) which(bitwAnd(code, 2^(seq_len(q) - 1)) > 0))
+  lapply(sets, function(set) {
+    sources <- unlist(lapply(choice$ways[set], `[[`, "sources"))
+    index <- index_clusters_cpp(problem$sources$vectors[sources + 1L], kept, problem$rows)
+    label <- paste(vapply(choice$ways[set], `[[`, "", "label"), collapse = " x ")
+    check_cluster_index(index, label)
+    c(index, list(sign = if (length(set) %% 2) 1 else -1, way = if (length(set) == 1) set else NA_integer_, label = label))
+  })
+}
+
+check_cluster_index <- function(index, label) {
+  if (index$missing > 0) {
+    abort_miv("missing_cluster", "`%s` (cluster) is missing for %d of the people in the fit; fill it in, or fit with it as `vcov` so that they are left out.", label, index$missing)
+  }
+  if (index$count < 2) abort_miv("one_cluster", "`%s` has %d cluster; clustered errors need at least 2, and better 40.", label, index$count)
+  invisible(index)
+}
+
+# What the core's second pass is to do.
+meat_request <- function(choice, clusters, heterogeneous) {
+  list(meat = !choice$type %in% c("iid", "matrix"), row_weight = match(choice$type, c("HC2", "HC3"), nomatch = 0L),
+       heterogeneous = heterogeneous, clusters = clusters)
+}
+
+# The factor on a meat: coefficients k, of which absorbed and nested effects count as the constant only.
+small_sample_factor <- function(choice, n, k, k_nested, clusters) {
+  switch(choice$type,
+    HC1 = n / (n - k),
+    CR1 = { g <- smallest_count(clusters); g / (g - 1) * (n - 1) / (n - k_nested) },
+    1)
+}
+
+smallest_count <- function(clusters) min(vapply(clusters, function(c) if (is.na(c$way)) Inf else c$count, 0))
+
+signed_sum <- function(matrices, clusters) {
+  if (length(clusters) == 0) return(matrices[[1]])
+  Reduce(`+`, Map(function(m, c) c$sign * m, matrices, clusters))
+}
+
+# Several ways may leave a matrix that is not positive; negative eigenvalues are then set to (nearly) 0, and it is said.
+mend_negative <- function(v, clusters) {
+  if (length(clusters) < 2) return(v)
+  e <- eigen(v, symmetric = TRUE)
+  if (all(e$values > 0)) return(v)
+  warn_miv("negative_variance", "The covariance over several ways of clustering was not positive definite; %d negative eigenvalue%s set to 0.",
+           sum(e$values <= 0), plural(sum(e$values <= 0)))
+  e$vectors %*% (pmax(e$values, 1e-16) * t(e$vectors))
+}
+
+vcov_label <- function(kind) {
+  if (length(kind$cluster) == 0) return(switch(kind$type, iid = "iid", `function` = "from a function", matrix = "from a matrix", kind$type))
+  sprintf("%s by %s", kind$type, paste(sprintf("%s (%s)", kind$cluster, vapply(kind$n_clusters, big_number, "")), collapse = " and "))
+}

@@ -1,0 +1,210 @@
+// Every export: map R's objects, call the core, make a list. No arithmetic, no checks; R has checked meaning, the core checks shape.
+#include <RcppEigen.h>
+
+#include "core/arms.h"
+#include "core/cluster_index.h"
+#include "core/covariance.h"
+#include "core/kernels.h"
+
+namespace {
+
+miv::Source as_source(SEXP x) {
+  miv::Source out;
+  if (TYPEOF(x) == REALSXP) {
+    out.real = REAL(x);
+  } else {
+    out.integer = TYPEOF(x) == LGLSXP ? LOGICAL(x) : INTEGER(x);
+  }
+  return out;
+}
+
+std::vector<miv::Source> as_sources(const Rcpp::List& columns) {
+  std::vector<miv::Source> out;
+  for (R_xlen_t i = 0; i < columns.size(); ++i) out.push_back(as_source(columns[i]));
+  return out;
+}
+
+const unsigned char* as_mask(SEXP kept) { return Rf_isNull(kept) ? nullptr : RAW(kept); }
+
+const int* as_ids(SEXP ids) { return Rf_isNull(ids) ? nullptr : INTEGER(ids); }
+
+std::vector<miv::Gap> as_gaps(const Rcpp::NumericMatrix& gaps) {
+  std::vector<miv::Gap> out;
+  for (int j = 0; j < gaps.ncol(); ++j) {
+    miv::Gap gap;
+    gap.minuend = {static_cast<int>(gaps(0, j)), gaps(1, j)};
+    gap.subtrahend = {static_cast<int>(gaps(2, j)), gaps(3, j)};
+    out.push_back(gap);
+  }
+  return out;
+}
+
+// An atom is list(kind, source, value, table, strata), in this order.
+miv::Atom as_atom(const Rcpp::List& atom) {
+  miv::Atom out;
+  out.kind = static_cast<miv::AtomKind>(Rcpp::as<int>(atom[0]));
+  out.source = Rcpp::as<int>(atom[1]);
+  out.value = Rcpp::as<double>(atom[2]);
+  out.table = Rcpp::as<std::vector<double>>(atom[3]);
+  out.strata = Rcpp::as<int>(atom[4]);
+  return out;
+}
+
+miv::Column as_column(const Rcpp::List& products) {
+  miv::Column out;
+  for (R_xlen_t p = 0; p < products.size(); ++p) {
+    const Rcpp::List atoms = products[p];
+    miv::Product product;
+    for (R_xlen_t a = 0; a < atoms.size(); ++a) product.push_back(as_atom(atoms[a]));
+    out.push_back(product);
+  }
+  return out;
+}
+
+miv::Index as_index(SEXP x) { return static_cast<miv::Index>(Rcpp::as<double>(x)); }
+
+miv::Design as_design(const Rcpp::List& design) {
+  miv::Design out;
+  out.sources = as_sources(design["sources"]);
+  out.gaps = as_gaps(design["gaps"]);
+  const Rcpp::List columns = design["columns"];
+  for (R_xlen_t j = 0; j < columns.size(); ++j) out.columns.push_back(as_column(columns[j]));
+  out.controls = as_index(design["controls"]);
+  out.instruments = as_index(design["instruments"]);
+  out.beliefs = as_index(design["beliefs"]);
+  out.intercept = Rcpp::as<bool>(design["intercept"]);
+  out.weights.source = Rcpp::as<int>(design["weights"]);
+  out.weights.constant = 1.0;
+  out.groups = as_ids(design["groups"]);
+  out.n_groups = as_index(design["n_groups"]);
+  out.rows = as_index(design["rows"]);
+  out.kept = as_mask(design["kept"]);
+  return out;
+}
+
+miv::Workers as_workers(int threads) { return {threads, []() { Rcpp::checkUserInterrupt(); }}; }
+
+std::vector<miv::Groups> as_groups(const Rcpp::List& clusters) {
+  std::vector<miv::Groups> out;
+  for (R_xlen_t i = 0; i < clusters.size(); ++i) {
+    const Rcpp::List index = clusters[i];
+    out.push_back({as_ids(index["ids"]), as_index(index["count"])});
+  }
+  return out;
+}
+
+// 1-based columns of the design; 0 is the constant.
+Rcpp::IntegerVector as_positions(const std::vector<miv::Index>& columns, miv::Index constant) {
+  Rcpp::IntegerVector out(columns.size());
+  for (std::size_t i = 0; i < columns.size(); ++i) out[i] = static_cast<int>(columns[i] - constant + 1);
+  return out;
+}
+
+Rcpp::List wrap_fit(const miv::Design& design, const miv::Factor& factor, const miv::TslsFit& fit, const miv::ToUser& user) {
+  const miv::MatrixXd identity = miv::MatrixXd::Identity(fit.root.rows(), fit.root.rows());
+  const double scale = factor.frame.scale[design.width() - 1];
+  const miv::VectorXd coefficients = user.map * fit.coefficients + user.offset;
+  return Rcpp::List::create(
+    Rcpp::Named("n") = static_cast<double>(factor.n),
+    Rcpp::Named("exogenous") = as_positions(fit.exogenous, design.constant()),
+    Rcpp::Named("instruments") = as_positions(fit.instruments, design.constant()),
+    Rcpp::Named("coefficients") = coefficients,
+    Rcpp::Named("unscaled") = miv::sandwich(fit, user, identity),
+    Rcpp::Named("outcome_scale") = scale,
+    Rcpp::Named("rss") = fit.rss, Rcpp::Named("tss") = fit.tss,
+    Rcpp::Named("first_stage") = miv::first_stage_coefficients(design, factor, fit),
+    Rcpp::Named("first_direction") = fit.first_direction, Rcpp::Named("first_rss") = fit.first_rss,
+    Rcpp::Named("householder") = factor.path == miv::Path::kHouseholder,
+    Rcpp::Named("smallest_pivot") = factor.triangle.smallest_pivot);
+}
+
+}  // namespace
+
+// [[Rcpp::export(rng = false)]]
+Rcpp::List tsls_cpp(Rcpp::List design_list, Rcpp::List request_list) {
+  const miv::Design design = as_design(design_list);
+  miv::check_design(design);
+  const miv::Workers workers = as_workers(request_list["threads"]);
+  const miv::VectorXd reference = Rcpp::as<miv::VectorXd>(request_list["reference"]);
+  const miv::Factor factor = miv::factorise(design, reference, Rcpp::as<bool>(request_list["wide"]), workers);
+  const miv::TslsFit fit = miv::solve_tsls(design, factor);
+  if (fit.verdict != miv::Verdict::kOk)
+    return Rcpp::List::create(Rcpp::Named("verdict") = static_cast<int>(fit.verdict), Rcpp::Named("culprit") = static_cast<int>(fit.culprit) + 1,
+                              Rcpp::Named("n") = static_cast<double>(factor.n),
+                              Rcpp::Named("instruments") = as_positions(fit.instruments, design.constant()),
+                              Rcpp::Named("exogenous") = as_positions(fit.exogenous, design.constant()));
+  const miv::ToUser user = miv::to_user(design, factor, fit);
+  Rcpp::List out = wrap_fit(design, factor, fit, user);
+  out["verdict"] = 0;
+  if (!Rcpp::as<bool>(request_list["meat"])) return out;
+  miv::MeatRequest request;
+  request.row_weight = static_cast<miv::RowWeight>(Rcpp::as<int>(request_list["row_weight"]));
+  request.heterogeneous = Rcpp::as<bool>(request_list["heterogeneous"]);
+  request.clusters = as_groups(request_list["clusters"]);
+  const miv::Meats meats = miv::compute_meats(design, factor, fit, request, workers);
+  Rcpp::List second, first;
+  for (const miv::MatrixXd& meat : meats.second) second.push_back(miv::sandwich(fit, user, meat));
+  for (const std::vector<miv::MatrixXd>& meat : meats.first) first.push_back(meat);
+  out["covariances"] = second;
+  out["first_meats"] = first;
+  return out;
+}
+
+// Raw columns of the design for the kept rows.
+// [[Rcpp::export(rng = false)]]
+Eigen::MatrixXd dense_columns_cpp(Rcpp::List design_list) { return miv::dense_columns(as_design(design_list)); }
+
+// [[Rcpp::export(rng = false)]]
+Rcpp::List scan_columns_cpp(Rcpp::List columns, SEXP kept, double rows, int threads) {
+  const miv::Scan scan = miv::scan_sources(as_sources(columns), static_cast<miv::Index>(rows), as_mask(kept), as_workers(threads));
+  Rcpp::RObject mask = R_NilValue;
+  if (!scan.kept.empty()) mask = Rcpp::RawVector(scan.kept.begin(), scan.kept.end());
+  return Rcpp::List::create(Rcpp::Named("kept") = mask, Rcpp::Named("n_kept") = static_cast<double>(scan.n_kept),
+                            Rcpp::Named("missing") = Rcpp::NumericVector(scan.missing.begin(), scan.missing.end()),
+                            Rcpp::Named("infinite") = Rcpp::NumericVector(scan.infinite.begin(), scan.infinite.end()),
+                            Rcpp::Named("minimum") = scan.minimum, Rcpp::Named("maximum") = scan.maximum);
+}
+
+// [[Rcpp::export(rng = false)]]
+Rcpp::List index_clusters_cpp(Rcpp::List columns, SEXP kept, double rows) {
+  const miv::ClusterIndex index = miv::index_clusters(as_sources(columns), static_cast<miv::Index>(rows), as_mask(kept));
+  return Rcpp::List::create(Rcpp::Named("ids") = index.ids, Rcpp::Named("count") = static_cast<double>(index.count),
+                            Rcpp::Named("missing") = static_cast<double>(index.missing));
+}
+
+// [[Rcpp::export(rng = false)]]
+bool is_nested_cpp(Rcpp::List inner, Rcpp::List outer) {
+  const Rcpp::IntegerVector ids = inner["ids"], others = outer["ids"];
+  return miv::is_nested(ids.begin(), as_index(inner["count"]), others.begin(), ids.size());
+}
+
+// Arm counts, or weighted totals by stratum, from list(sources, gaps, rows, kept, weights).
+// [[Rcpp::export(rng = false)]]
+Rcpp::List count_arms_cpp(Rcpp::List people, int arm, std::vector<double> values) {
+  miv::Design design;
+  design.sources = as_sources(people["sources"]);
+  design.gaps = as_gaps(people["gaps"]);
+  design.rows = as_index(people["rows"]);
+  design.kept = as_mask(people["kept"]);
+  const miv::ArmCounts counts = miv::count_arms(design, arm, values);
+  return Rcpp::List::create(Rcpp::Named("people") = Rcpp::NumericVector(counts.people.begin(), counts.people.end()),
+                            Rcpp::Named("complete") = Rcpp::NumericVector(counts.complete.begin(), counts.complete.end()),
+                            Rcpp::Named("sides") = Rcpp::NumericVector(counts.sides.begin(), counts.sides.end()));
+}
+
+// [[Rcpp::export(rng = false)]]
+Eigen::MatrixXd arm_totals_cpp(Rcpp::List people, int arm, std::vector<double> values, SEXP strata, double n_strata) {
+  miv::Design design;
+  design.sources = as_sources(people["sources"]);
+  design.rows = as_index(people["rows"]);
+  design.kept = as_mask(people["kept"]);
+  design.weights = {Rcpp::as<int>(people["weights"]), 1.0};
+  return miv::arm_totals(design, arm, values, as_ids(strata), static_cast<miv::Index>(n_strata));
+}
+
+// The kernel that runs; tests ask for the portable one.
+// [[Rcpp::export(rng = false)]]
+std::string choose_kernel_cpp(bool portable) {
+  miv::choose_kernel(portable ? miv::Kernel::kPortable : miv::Kernel::kBest);
+  return miv::kernel_name();
+}

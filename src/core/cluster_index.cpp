@@ -1,0 +1,119 @@
+#include "cluster_index.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "require.h"
+
+namespace miv {
+
+namespace {
+
+// Open addressing on 64-bit keys.
+class Table {
+ public:
+  explicit Table(Index expected) {
+    while (size_ < 2 * static_cast<std::uint64_t>(expected)) size_ *= 2;
+    codes_.assign(size_, -1);
+    keys_.resize(size_);
+  }
+  int code(std::uint64_t key) {
+    std::uint64_t at = (key * 0x9E3779B97F4A7C15ull) >> 20 & (size_ - 1);
+    while (codes_[at] >= 0 && keys_[at] != key) at = (at + 1) & (size_ - 1);
+    if (codes_[at] < 0) {
+      codes_[at] = next_++;
+      keys_[at] = key;
+      if (2 * static_cast<std::uint64_t>(next_) > size_) return grow(key);
+    }
+    return codes_[at];
+  }
+  Index count() const { return next_; }
+
+ private:
+  int grow(std::uint64_t key) {
+    const std::vector<int> codes = codes_;
+    const std::vector<std::uint64_t> keys = keys_;
+    size_ *= 2;
+    codes_.assign(size_, -1);
+    keys_.assign(size_, 0);
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      if (codes[i] < 0) continue;
+      std::uint64_t at = (keys[i] * 0x9E3779B97F4A7C15ull) >> 20 & (size_ - 1);
+      while (codes_[at] >= 0) at = (at + 1) & (size_ - 1);
+      codes_[at] = codes[i];
+      keys_[at] = keys[i];
+    }
+    return code(key);
+  }
+  std::uint64_t size_ = 1024;
+  int next_ = 0;
+  std::vector<int> codes_;
+  std::vector<std::uint64_t> keys_;
+};
+
+std::uint64_t key_of(double value) {
+  if (value == 0) value = 0;  // -0 and 0 are one label
+  std::uint64_t key = 0;
+  std::memcpy(&key, &value, sizeof key);
+  return key;
+}
+
+bool is_missing(const Source& source, Index row) {
+  return source.real ? std::isnan(source.real[row]) : source.integer[row] == std::numeric_limits<int>::min();
+}
+
+ClusterIndex index_one(const Source& source, Index rows, const unsigned char* kept) {
+  ClusterIndex out;
+  out.ids.assign(static_cast<std::size_t>(rows), -1);
+  Table table(1024);
+  for (Index row = 0; row < rows; ++row) {
+    if (kept && !kept[row]) continue;
+    if (is_missing(source, row)) {
+      ++out.missing;
+      continue;
+    }
+    const std::uint64_t key = source.real ? key_of(source.real[row]) : static_cast<std::uint32_t>(source.integer[row]);
+    out.ids[static_cast<std::size_t>(row)] = table.code(key);
+  }
+  out.count = table.count();
+  return out;
+}
+
+}  // namespace
+
+ClusterIndex index_clusters(const std::vector<Source>& sources, Index rows, const unsigned char* kept) {
+  require(!sources.empty(), "a cluster index needs a column");
+  ClusterIndex out = index_one(sources[0], rows, kept);
+  for (std::size_t s = 1; s < sources.size(); ++s) {
+    const ClusterIndex next = index_one(sources[s], rows, kept);
+    Table table(1024);
+    out.missing = 0;
+    for (Index row = 0; row < rows; ++row) {
+      if (kept && !kept[row]) continue;
+      int& id = out.ids[static_cast<std::size_t>(row)];
+      const int other = next.ids[static_cast<std::size_t>(row)];
+      if (id < 0 || other < 0) {
+        id = -1;
+        ++out.missing;
+        continue;
+      }
+      id = table.code(static_cast<std::uint64_t>(id) << 32 | static_cast<std::uint32_t>(other));
+    }
+    out.count = table.count();
+  }
+  return out;
+}
+
+bool is_nested(const int* inner, Index n_inner, const int* outer, Index rows) {
+  std::vector<int> first(static_cast<std::size_t>(n_inner), -1);
+  for (Index row = 0; row < rows; ++row) {
+    if (inner[row] < 0 || outer[row] < 0) continue;
+    int& seen = first[static_cast<std::size_t>(inner[row])];
+    if (seen < 0) seen = outer[row];
+    if (seen != outer[row]) return false;
+  }
+  return true;
+}
+
+}  // namespace miv

@@ -1,0 +1,24 @@
+// The two loops where the time goes, on column-major tiles of kTileRows rows. Compiled twice on x86-64 (portable and AVX2);
+// both add in the same order and never contract a multiplication and an addition, so they give the same digits.
+#ifndef MIV_CORE_KERNELS_H
+#define MIV_CORE_KERNELS_H
+
+#include "types.h"
+
+namespace miv {
+
+enum class Kernel { kBest, kPortable };
+
+// Which kernels run from now on; tests compare the two.
+void choose_kernel(Kernel kernel);
+const char* kernel_name();
+
+// Upper triangle of tile' tile added to `cross` (column-major, columns x columns); columns is a multiple of four.
+void add_gram(const double* tile, Index columns, double* cross);
+
+// out column j = sum over i <= last(j) of tile column i * factor(i, j); last(j) = j + lag, at most inputs - 1.
+void combine(const double* tile, Index inputs, const double* factor, Index outputs, Index lag, double* out);
+
+}  // namespace miv
+
+#endif

@@ -1,0 +1,2 @@
+// Read by RcppExports.cpp before Rcpp itself: nothing of Rcpp may stand here.
+#include <Eigen/Core>
