@@ -5,6 +5,7 @@ roles_of <- function(data) {
   told <- grep("^signal_", names(data), value = TRUE)
   roles$signal <- if (length(told) == 0) ~signal else stats::setNames(lapply(told, identity), sub("^signal_", "", told))
   if (!is.null(data$stratum)) roles$strata <- ~stratum
+  if (!is.null(data$cluster)) roles$cluster <- ~cluster
   roles
 }
 
@@ -19,24 +20,21 @@ expect_known <- function(data, exposure, ..., label) {
   expect_lt(abs(estimate[["estimate"]] - target), 4 * estimate[["std.error"]], label = label)
 }
 
-# In the pooled instrument of several informed arms the two-part exposures are left to `pool = FALSE`.
-specifications <- function(data) {
-  one_informed <- nlevels(factor(data$arm)) == 2
-  c(list(sign = "sign", gap = "gap", arm = "arm", tanh = function(gap) tanh(gap / 5)),
-    if (one_informed) list("arm+gap" = "arm+gap", "arm+sign" = "arm+sign"))
-}
+specifications <- list(
+  sign = "sign", gap = "gap", arm = "arm", "arm+gap" = "arm+gap", "arm+sign" = "arm+sign",
+  tanh = function(gap) tanh(gap / 5)
+)
 
 test_that("every specification finds its own weighted mean of true effects in every design", {
-  skip_if_not(exists("miv", mode = "function"))
   designs <- known_designs()
   for (name in names(designs)) {
-    exposures <- specifications(designs[[name]])
-    for (spec in names(exposures)) expect_known(designs[[name]], exposures[[spec]], label = paste(name, spec))
+    for (spec in names(specifications)) {
+      expect_known(designs[[name]], specifications[[spec]], label = paste(name, spec))
+    }
   }
 })
 
 test_that("with the arm controlled, sign and gap find the weighted means of that specification", {
-  skip_if_not(exists("miv", mode = "function"))
   designs <- known_designs()
   for (name in names(designs)) {
     for (spec in c("sign", "gap")) {
@@ -46,13 +44,11 @@ test_that("with the arm controlled, sign and gap find the weighted means of that
 })
 
 test_that("one instrument per informed arm finds the weighted mean of that specification", {
-  skip_if_not(exists("miv", mode = "function"))
   three <- known_designs()[["three arms"]]
-  for (spec in c("sign", "gap")) expect_known(three, spec, pool = FALSE, label = paste(spec, "pool = FALSE"))
+  for (spec in c("sign", "gap", "arm+sign")) expect_known(three, spec, pool = FALSE, label = paste(spec, "pool = FALSE"))
 })
 
 test_that("the arm alone does not find the weighted mean of the mover instrument", {
-  skip_if_not(exists("miv", mode = "function"))
   designs <- known_designs()
   for (name in names(designs)) {
     naive <- unlist(tidy(fit_of(designs[[name]], exposure = "arm"))[1, c("estimate", "std.error")])
@@ -62,9 +58,13 @@ test_that("the arm alone does not find the weighted mean of the mover instrument
 })
 
 test_that("a direct effect that is the same for everybody needs the arm among the controls", {
-  skip_if_not(exists("miv", mode = "function"))
   told <- simulate_experiment(20000, effect = c(direct = 0.5), seed = 7)
   plain <- unlist(tidy(fit_of(told))[1, c("estimate", "std.error")])
   expect_gt(abs(plain[["estimate"]] - estimand_of(told, "sign")), 4 * plain[["std.error"]])
   expect_known(told, "sign", arm_control = TRUE, label = "sign, arm controlled")
+})
+
+test_that("arms assigned by cluster leave the weighted mean where it is", {
+  villages <- simulate_experiment(20000, clusters = c(number = 400, icc = 0.3), assignment = "cluster", seed = 8)
+  for (spec in names(specifications)) expect_known(villages, specifications[[spec]], label = paste("by cluster", spec))
 })
