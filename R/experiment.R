@@ -138,10 +138,20 @@ arm_kind <- function(x, label) {
 
 # One more than the most allowed is enough to refuse.
 arm_levels <- function(x, kind, label) {
-  found <- distinct_values(x, kMostArms)
+  found <- if (kind %in% c("number", "logical")) guess_levels(x)
+  if (is.null(found)) found <- distinct_values(x, kMostArms)
   if (kind != "factor") return(sort(found, method = "radix"))     # the same order in every locale
   if (length(found) <= kMostArms) inform_unused(levels(x)[-found], label)
   levels(x)[sort(found)]
+}
+
+# Levels seen in rows spread over the data, where the core's count finds nobody outside of them; else NULL.
+guess_levels <- function(x) {
+  seen <- unique(x[unique(round(seq(1, length(x), length.out = 1000)))])
+  seen <- seen[is.finite(seen)]
+  if (length(seen) == 0 || length(seen) > kMostArms) return(NULL)
+  people <- sum(count_sides(x, as.numeric(seen), list())$people)
+  if (people + scan_columns(list(arm = x))$missing == length(x)) seen
 }
 
 inform_unused <- function(unused, label) {
@@ -340,7 +350,7 @@ scan_used <- function(used) {
   names(columns) <- seq_along(columns)
   open <- !vapply(columns, is.null, NA)
   scan <- scan_columns(columns[open])
-  list(kept = scan$kept, missing = spread(scan$missing, open, 0L), infinite = spread(scan$infinite, open, 0L),
+  list(kept = scan$kept, missing = spread(as.integer(scan$missing), open, 0L), infinite = spread(as.integer(scan$infinite), open, 0L),
        minimum = spread(scan$minimum, open, NA_real_), maximum = spread(scan$maximum, open, NA_real_))
 }
 
@@ -381,9 +391,10 @@ missing_causes <- function(used, scan, zero) {
 
 new_counts <- function(experiment, tally, missing) {
   arm <- experiment$arm
+  storage.mode(tally$sides) <- "integer"
   dimnames(tally$sides) <- list(arm = arm$levels, informed = arm$informed, side = c("-1", "0", "1"))
-  list(rows = nrow(experiment$data), complete = sum(tally$complete), missing = missing,
-       arms = data.frame(arm = arm$levels, people = tally$people, complete = tally$complete),
+  list(rows = nrow(experiment$data), complete = as.integer(sum(tally$complete)), missing = missing,
+       arms = data.frame(arm = arm$levels, people = as.integer(tally$people), complete = as.integer(tally$complete)),
        sides = t(apply(tally$sides, c(2, 3), sum)), sides_by_arm = tally$sides)
 }
 

@@ -245,6 +245,8 @@ test_that("two arms without a signal, a signal for nobody, and lists without or 
 
 test_that("a named vector of signals is a list by arm, and 1.0 names the arm 1", {
   expect_identical(describe(signal = c("1.0" = 15))$signals, list(`1` = list(value = 15, role = NULL)))
+  expect_equal(as.data.frame(describe_three(signal = c(low = 74, high = 94))), as.data.frame(describe_three()))
+  expect_error(describe(signal = c(told = 15)), "`told`", class = "miv_error_unknown_arm")
 })
 
 test_that("a formula that gives one number is that number, as it was when the experiment was described", {
@@ -263,6 +265,15 @@ test_that("unused levels of a factor arm are left out with a note, and blank or 
   refuses("too_many_arms", "more than 20 levels", arm = ~ person)
   refuses("one_arm", "one level, `1`", arm = ~ treated * 0 + 1)
   refuses("bad_role", "(arm)", arm = ~ as.Date("2020-01-01") + treated)
+})
+
+test_that("an arm with one person in 5,000 rows is found", {
+  data <- passive(5000)
+  data$treated[774] <- 2
+  for (arm in list(~ treated, ~ factor(treated), ~ as.character(treated))) {
+    experiment <- describe(data, arm = arm, base = 0)
+    expect_identical(experiment$counts$arms$people[experiment$counts$arms$arm == "2"], 1L)
+  }
 })
 
 test_that("a factor arm that has NA as a level leaves those people in no arm", {
@@ -335,6 +346,10 @@ test_that("a constant belief and a single cluster are refused, also where only t
   data$posterior <- replace(rep(5, 200), 1, 9)
   data$prior[1] <- NA
   expect_error(suppressWarnings(describe(data)), "constant over the 199 complete people", class = "miv_error_no_variation")
+  data <- passive()
+  data$village <- 1 + (data$treated == 0 & is.na(replace(data$prior, 1:2, NA)))
+  data$prior[1] <- NA
+  expect_error(suppressWarnings(describe(data, cluster = ~ village)), "1 cluster among the complete", class = "miv_error_one_cluster")
   refuses("one_cluster", "`I(village * 0)`", cluster = ~ I(village * 0))
   refuses("one_cluster", "1 cluster", cluster = ~ village + I(village * 0))
 })
@@ -414,7 +429,9 @@ test_that("what the core is given reproduces the frame: arm codes, and gap as mi
   for (experiment in list(describe(), describe(arm = ~ treated == 1), describe_three(), describe_three(text), describe_three(signal = list(low = 75, none = 82, high = ~ prior)))) {
     codes <- arm_codes(experiment)
     frame <- as.data.frame(experiment)
-    for (a in seq_along(codes$values)) expect_identical(codes$x == codes$values[a], frame$.arm == experiment$arm$levels[a])
+    given <- as.character(evaluate_role(experiment$data, experiment$roles$arm))
+    expect_identical(as.character(frame$.arm), given)
+    for (a in seq_along(codes$values)) expect_identical(codes$x == codes$values[a], given == experiment$arm$levels[a])
     for (arm in experiment$arm$informed) {
       operands <- gap_operands(experiment, arm)
       rows <- frame$.arm == arm
