@@ -28,7 +28,8 @@ nearest_name <- function(x, choices) {
   edits <- drop(utils::adist(x, choices, ignore.case = TRUE))
   if (anyNA(edits)) return(NULL)
   best <- which.min(edits)
-  if (edits[best] <= ceiling(nchar(x) / 2)) choices[best] else NULL
+  allowed <- if (nchar(x) < 3) 1 else max(2, nchar(x) %/% 3)
+  if (edits[best] <= allowed) choices[best] else NULL
 }
 
 # " Did you mean `prior`?", or the choices where few, or nothing.

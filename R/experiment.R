@@ -156,7 +156,8 @@ guess_levels <- function(x) {
 
 inform_unused <- function(unused, label) {
   if (length(unused) == 0) return(invisible())
-  inform_miv("unused_levels", "`%s` (arm) has %d level%s that nobody is in, left out: %s.", label, length(unused), plural(length(unused)), quote_names(unused))
+  inform_miv("unused_levels", "`%s` (arm) has %d level%s that nobody is in, left out: %s.", label, length(unused),
+             plural(length(unused)), quote_names(unused))
 }
 
 check_arm <- function(levels, x, label) {
@@ -165,7 +166,8 @@ check_arm <- function(levels, x, label) {
     abort_miv("one_arm", "`%s` (arm) has one level, `%s`; an experiment compares at least two arms.", label, levels)
   }
   if (length(levels) > kMostArms) {
-    abort_miv("too_many_arms", "`%s` (arm) has more than %d levels; is it another column, or an assignment that was never grouped?", label, kMostArms)
+    abort_miv("too_many_arms", "`%s` (arm) has more than %d levels; is it another column, or an assignment that was never grouped?",
+              label, kMostArms)
   }
   if (any(!nzchar(trimws(levels)))) {
     n <- sum(!nzchar(trimws(as.character(x))), na.rm = TRUE)
@@ -183,7 +185,8 @@ match_arm <- function(names, arm, what) {
   }
   if (!anyNA(found)) return(found)
   lost <- as.character(names)[is.na(found)][1]
-  abort_miv("unknown_arm", "%s names `%s`, which is not a level of `%s` (arm).%s", what, lost, arm$label, suggest_name(lost, arm$levels))
+  abort_miv("unknown_arm", "%s names `%s`, which is not a level of `%s` (arm).%s", what, lost, arm$label, suggest_name(lost,
+            arm$levels))
 }
 
 order_arm <- function(arm, base) {
@@ -210,14 +213,16 @@ is_named_signals <- function(signal) {
 }
 
 read_base <- function(base, arm) {
-  if (length(base) != 1 || is.na(base)) abort_miv("unknown_arm", "`base` must be one level of `%s` (arm): %s.", arm$label, quote_names(arm$levels))
+  if (length(base) != 1 || is.na(base)) abort_miv("unknown_arm", "`base` must be one level of `%s` (arm): %s.", arm$label,
+                                                  quote_names(arm$levels))
   match_arm(if (is.numeric(base)) number_label(base) else base, arm, "`base`")
 }
 
 default_base <- function(base, arm) {
   if (!is.null(base)) return(base)
   if (arm$kind == "text") {
-    inform_miv("text_arm", "The base arm is `%s`, by the alphabet the first of `%s` (arm); set `base =` where another is meant.", arm$levels[1], arm$label)
+    inform_miv("text_arm", "The base arm is `%s`, by the alphabet the first of `%s` (arm); set `base =` where another is meant.",
+               arm$levels[1], arm$label)
   }
   1L
 }
@@ -239,13 +244,15 @@ signal_places <- function(signal, arm) {
     abort_miv("bad_signal", "A list of signals is named by arm level: %s of `%s`.", quote_names(arm$levels), arm$label)
   }
   at <- match_arm(given, arm, "`signal`")
-  if (anyDuplicated(at)) abort_miv("bad_signal", "`signal` names the arm `%s` %d times.", arm$levels[at[duplicated(at)][1]], sum(at == at[duplicated(at)][1]))
+  if (anyDuplicated(at)) abort_miv("bad_signal", "`signal` names the arm `%s` %d times.", arm$levels[at[duplicated(at)][1]],
+                                   sum(at == at[duplicated(at)][1]))
   at
 }
 
 check_silent <- function(silent, base, arm) {
   if (length(silent) > 1) {
-    abort_miv("two_uninformed_arms", "%d arms of `%s` have no signal (%s); give `signal` an entry for all but one, or drop those people.",
+    abort_miv("two_uninformed_arms",
+              "%d arms of `%s` have no signal (%s); give `signal` an entry for all but one, or drop those people.",
               length(silent), arm$label, quote_names(arm$levels[silent]))
   }
   if (length(silent) == 1 && !is.null(base) && base != silent) {
@@ -267,7 +274,8 @@ read_signal <- function(spec, data) {
 check_signal <- function(value) {
   if (length(value) == 1 && is.finite(value)) return(as.numeric(value))
   if (length(value) == 1) abort_miv("bad_signal", "`signal` is %s; it must be a finite number.", value)
-  abort_miv("bad_signal", "`signal` has %d numbers; give one, a one-sided formula (`~ column`), or a list named by arm level.", length(value))
+  abort_miv("bad_signal", "`signal` has %d numbers; give one, a one-sided formula (`~ column`), or a list named by arm level.",
+            length(value))
 }
 
 # ---- assignment probabilities ----
@@ -282,7 +290,8 @@ read_probability <- function(probability, arm, data) {
 
 check_one_informed <- function(role, arm) {
   if (length(arm$informed) == 1) return(role)
-  abort_miv("bad_probability", "`%s` (probability) is one column for %d informed arms; give a numeric vector named by arm.", role$label, length(arm$informed))
+  abort_miv("bad_probability", "`%s` (probability) is one column for %d informed arms; give a numeric vector named by arm.", role$label,
+            length(arm$informed))
 }
 
 check_probability <- function(p, arm, what) {
@@ -295,15 +304,19 @@ check_probability <- function(p, arm, what) {
 }
 
 check_same_probability <- function(p, arm) {
-  if (length(p) != 1) abort_miv("bad_probability", "`probability` has %d numbers without names; name them by arm: %s.", length(p), quote_names(arm$levels))
+  if (length(p) != 1) abort_miv("bad_probability", "`probability` has %d numbers without names; name them by arm: %s.", length(p),
+                                quote_names(arm$levels))
   if (p * length(arm$informed) < 1) return(invisible(p))
-  abort_miv("bad_probability", "`probability` %s for each of %d informed arms leaves nothing for the base arm `%s`.", format(p), length(arm$informed), arm$base)
+  abort_miv("bad_probability", "`probability` %s for each of %d informed arms leaves nothing for the base arm `%s`.", format(p),
+            length(arm$informed), arm$base)
 }
 
 check_named_probability <- function(p, arm) {
   lost <- setdiff(arm$informed, names(p))
-  if (length(lost) > 0) abort_miv("bad_probability", "`probability` has no entry for %d informed arm%s: %s.", length(lost), plural(length(lost)), quote_names(lost))
-  if (anyDuplicated(names(p))) abort_miv("bad_probability", "`probability` names the arm `%s` more than once.", names(p)[duplicated(names(p))][1])
+  if (length(lost) > 0) abort_miv("bad_probability", "`probability` has no entry for %d informed arm%s: %s.", length(lost),
+                                  plural(length(lost)), quote_names(lost))
+  if (anyDuplicated(names(p))) abort_miv("bad_probability", "`probability` names the arm `%s` more than once.",
+                                         names(p)[duplicated(names(p))][1])
   whole <- arm$base %in% names(p)
   if (if (whole) abs(sum(p) - 1) < 1e-8 else sum(p) < 1) return(invisible(p))
   abort_miv("bad_probability", "`probability` adds to %s over the arms given (%d); it must %s.", format(sum(p)), length(p),
@@ -366,7 +379,8 @@ check_used <- function(used, scan) {
   for (i in seq_along(used)) {
     role <- used[[i]]
     check_finite(scan$infinite[i], role$values, role$label, role$kind)
-    if (scan$missing[i] == length(role$values)) abort_miv("all_missing", "`%s` (%s) is missing in all %d rows.", role$label, role$kind, length(role$values))
+    if (scan$missing[i] == length(role$values)) abort_miv("all_missing", "`%s` (%s) is missing in all %d rows.", role$label, role$kind,
+                                                          length(role$values))
     if (role$kind == "weights") check_weights(scan$minimum[i], scan$maximum[i], role$values, role$label)
     if (role$kind == "probability") check_between(scan$minimum[i], scan$maximum[i], role$values, role$label)
   }
@@ -398,96 +412,6 @@ new_counts <- function(experiment, tally, missing) {
        sides = t(apply(tally$sides, c(2, 3), sum)), sides_by_arm = tally$sides)
 }
 
-# ---- checks over people ----
-
-check_people <- function(experiment, used, scan, codes) {
-  place <- function(kind) which(names(used) == kind)
-  if (scan$missing[place("prior")] > 0) check_missing_prior(experiment, used$prior, codes)
-  for (i in place("signal")) if (scan$missing[i] > 0) check_missing_signal(experiment, used[[i]], codes)
-  check_arms_complete(experiment)
-  check_variation(used$belief$values, used$belief$label, experiment$kept)
-  for (i in place("cluster")) check_clusters(used[[i]]$values, used[[i]]$label, experiment$kept)
-  warn_gap_zero(experiment)
-  warn_out_of_range(experiment, scan$minimum[place("prior")], scan$maximum[place("prior")])
-}
-
-# People of each arm in whom x is missing.
-missing_by_arm <- function(x, codes) {
-  total <- integer(length(codes$values))
-  for (rows in row_blocks(length(x))) {
-    lost <- codes$x[rows][is.na(x[rows])]
-    total <- total + tabulate(match(lost, codes$values), length(codes$values))
-  }
-  total
-}
-
-by_arm <- function(counts, arms, some = counts > 0) {
-  paste(sprintf("%d of %d in arm `%s`", counts, arms$people, arms$arm)[some], collapse = ", ")
-}
-
-check_missing_prior <- function(experiment, role, codes) {
-  arms <- experiment$counts$arms
-  lost <- missing_by_arm(role$values, codes)
-  if (lost[1] == arms$people[1]) {
-    abort_miv("missing_prior", "`%s` (prior) is missing for all %d people in the base arm `%s`, so nobody there has a side; ask the prior before assignment.",
-              role$label, lost[1], arms$arm[1])
-  }
-  if (any(lost > 0)) warn_miv("missing_prior", "`%s` (prior) is missing for %s; they are left out.", role$label, by_arm(lost, arms))
-}
-
-# Whoever was informed was told something; the others need the signal they would have been told, or they have no side.
-check_missing_signal <- function(experiment, role, codes) {
-  arms <- experiment$counts$arms
-  lost <- missing_by_arm(role$values, codes)
-  own <- arms$arm %in% names(experiment$signals)[vapply(experiment$signals, function(signal) identical(signal$role$label, role$label), NA)]
-  if (any(lost[own] > 0)) {
-    abort_miv("missing_signal", "`%s` (signal) is missing for informed people, %s; fill in what they were told, or drop them.", role$label, by_arm(lost, arms, own & lost > 0))
-  }
-  whole <- !own & lost == arms$people
-  if (any(whole)) {
-    abort_miv("missing_signal", "`%s` (signal) is missing for all %d people in arm `%s`, whose side is unknown; fill in what they would have been told.",
-              role$label, lost[whole][1], arms$arm[whole][1])
-  }
-  if (any(lost > 0)) warn_miv("missing_signal", "`%s` (signal) is missing for %s; they have no side and are left out.", role$label, by_arm(lost, arms))
-}
-
-check_arms_complete <- function(experiment) {
-  arms <- experiment$counts$arms
-  empty <- which(arms$complete == 0)
-  if (length(empty) == 0) return(invisible(experiment))
-  missing <- experiment$counts$missing
-  why <- paste(sprintf("`%s` %d", names(missing), missing), collapse = ", ")
-  abort_miv("empty_arm", "The arm `%s` has %d people and none of them is complete; missing over all arms: %s.", arms$arm[empty[1]], arms$people[empty[1]], why)
-}
-
-warn_gap_zero <- function(experiment) {
-  counts <- experiment$counts
-  zero <- stats::setNames(counts$sides["0", ], colnames(counts$sides))
-  for (arm in names(zero)[zero > 0.1 * counts$complete]) {
-    warn_miv("gap_zero", "%d of %d complete people (%.0f%%) have a gap of 0 to the signal of arm `%s`; `sign` and `gap` give them no weight.",
-             zero[[arm]], counts$complete, 100 * zero[[arm]] / counts$complete, arm)
-  }
-}
-
-# In a passive design a signal outside the range puts everybody on one side, which also finds personal signals of another unit.
-warn_out_of_range <- function(experiment, minimum, maximum) {
-  for (arm in names(experiment$signals)) {
-    value <- experiment$signals[[arm]]$value
-    outside <- if (!is.null(value)) value < minimum || value > maximum else one_sided(experiment, arm)
-    if (outside) {
-      warn_miv("signal_out_of_range", "The signal of arm `%s` (%s) is outside the range of `%s` (prior, %s to %s) for all %d complete people; is one of the two in logs or other units?",
-               arm, signal_label(experiment$signals[[arm]]), experiment$roles$prior$label, format(minimum), format(maximum), experiment$counts$complete)
-    }
-  }
-}
-
-one_sided <- function(experiment, arm) {
-  if (experiment$design == "active") return(FALSE)
-  any(experiment$counts$sides[c("-1", "1"), arm] == experiment$counts$complete)
-}
-
-signal_label <- function(signal) if (is.null(signal$role)) format(signal$value, digits = 7) else paste0("`", signal$role$label, "`")
-
 # ---- what the others ask ----
 
 # "person is in arm a" is x == values[a], with x the plain column itself where the arm is numeric or logical.
@@ -506,7 +430,8 @@ arm_index <- function(experiment) {
 
 # gap = minuend - subtrahend; the core takes the difference in tiles. Each is a number or a vector.
 gap_operands <- function(experiment, arm) {
-  subtrahend <- if (experiment$design == "passive") role_values(experiment, experiment$roles$prior) else signal_values(experiment, experiment$arm$base)
+  passive <- experiment$design == "passive"
+  subtrahend <- if (passive) role_values(experiment, experiment$roles$prior) else signal_values(experiment, experiment$arm$base)
   list(minuend = signal_values(experiment, arm), subtrahend = subtrahend)
 }
 
@@ -537,7 +462,8 @@ own_gap <- function(experiment, index) {
 experiment_frame <- function(experiment) {
   added <- c(".gap", ".side", ".arm", ".complete")
   taken <- intersect(added, names(experiment$data))
-  if (length(taken) > 0) abort_miv("reserved_column", "`data` has %d column%s of a name that is added here, %s; rename first.", length(taken), plural(length(taken)), quote_names(taken))
+  if (length(taken) > 0) abort_miv("reserved_column", "`data` has %d column%s of a name that is added here, %s; rename first.",
+                                   length(taken), plural(length(taken)), quote_names(taken))
   index <- arm_index(experiment)
   gap <- own_gap(experiment, index)
   frame <- as.data.frame(experiment$data)

@@ -125,8 +125,8 @@ missing_table <- function(x, causes) {
   codes <- arm_codes(x)
   labels <- vapply(used, function(role) role$label, "")
   row <- function(cause) {
-    if (cause == "weight 0") return(missing_by_arm(replace(used$weights$values, used$weights$values %in% 0, NA), codes) - missing_by_arm(used$weights$values, codes))
-    missing_by_arm(used[[match(cause, labels)]]$values, codes)
+    x <- if (cause == "weight 0") ifelse(used$weights$values %in% 0, NA, 1) else used[[match(cause, labels)]]$values
+    missing_by_arm(x, codes)
   }
   table <- t(vapply(causes, row, numeric(length(codes$values))))
   dimnames(table) <- list(causes, paste0("`", x$arm$levels, "`"))

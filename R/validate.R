@@ -12,14 +12,16 @@ dot_names <- function(...) {
 check_dots <- function(names, allowed) {
   unknown <- setdiff(names, allowed)
   if (length(unknown) == 0) return(invisible(names))
-  if (!nzchar(unknown[1])) abort_miv("unknown_argument", "An argument has no name and no place; name it (%s).", quote_names(allowed, 20))
+  if (!nzchar(unknown[1])) abort_miv("unknown_argument", "An argument has no name and no place; name it (%s).", quote_names(allowed,
+                                     20))
   abort_miv("unknown_argument", "`%s` is not an argument.%s", unknown[1], suggest_name(unknown[1], setdiff(allowed, "...")))
 }
 
 check_data <- function(data) {
   if (missing(data)) abort_miv("missing_data", "`data` is missing; give a data frame with one row per person.")
   if (!is.data.frame(data)) {
-    abort_miv("not_a_data_frame", "`data` is of class `%s`; give a data frame, tibble or data.table with one row per person.", class(data)[1])
+    abort_miv("not_a_data_frame", "`data` is of class `%s`; give a data frame, tibble or data.table with one row per person.",
+              class(data)[1])
   }
   if (nrow(data) == 0) abort_miv("empty_data", "`data` has 0 rows; was a filter too strict or a file not read?")
   invisible(data)
@@ -36,10 +38,12 @@ check_given <- function(absent) {
 check_direction <- function(direction, units) {
   check_choice(units, c("prior", "other"), "units")
   if (!is.numeric(direction) || length(direction) != 1 || !direction %in% c(-1, 1)) {
-    abort_miv("bad_direction", "`direction` is `%s`; it must be 1, or -1 where a positive gap lowers the belief.", deparse_one(direction))
+    abort_miv("bad_direction", "`direction` is `%s`; it must be 1, or -1 where a positive gap lowers the belief.",
+              deparse_one(direction))
   }
   if (direction == -1 && units == "prior") {
-    abort_miv("bad_direction", "`direction = -1` needs `units = \"other\"`: a belief in the prior's units moves up when the gap is positive.")
+    abort_miv("bad_direction",
+              "`direction = -1` needs `units = \"other\"`: a belief in the prior's units moves up when the gap is positive.")
   }
   invisible(direction)
 }
@@ -55,9 +59,12 @@ check_column <- function(name, data) {
 
 check_length <- function(x, n, label) {
   if (is.list(x) || is.function(x) || is.language(x) || NCOL(x) != 1) {
-    abort_miv("bad_role", "`%s` is a %s with %d columns, not one value per person.", label, class(x)[1], NCOL(x))
+    abort_miv("bad_role", "`%s` is a %s (%d column%s), not one plain value per person.", label, typeof(x), NCOL(x), plural(NCOL(x)))
   }
-  if (NROW(x) != n) abort_miv("wrong_length", "`%s` gives %d values for %d rows of `data`; it must give one per person.", label, NROW(x), n)
+  if (NROW(x) != n) {
+    abort_miv("wrong_length", "`%s` gives %d value%s for %d rows of `data`; it must give one per person.", label, NROW(x),
+              plural(NROW(x)), n)
+  }
   invisible(x)
 }
 
@@ -69,7 +76,8 @@ check_numeric <- function(x, label, role) {
   odd <- not_numbers(x)
   cure <- if (is.factor(x)) "convert it with `as.numeric(as.character())`" else "convert it with `as.numeric()`"
   if (length(odd) == 0) {
-    abort_miv("not_numeric", "`%s` (%s) is of class `%s` in all %d rows where numbers are due; %s.", label, role, class(x)[1], length(x), cure)
+    abort_miv("not_numeric", "`%s` (%s) is of class `%s` in all %d rows where numbers are due; %s.", label, role, class(x)[1], length(x),
+              cure)
   }
   abort_miv("not_numeric", "`%s` (%s) is of class `%s`: %d values are not numbers, first %s; recode them, then %s.",
             label, role, class(x)[1], length(odd), quote_names(unique(odd), 3), cure)
@@ -94,7 +102,8 @@ check_weights <- function(minimum, maximum, x, label) {
     n <- sum(x < 0, na.rm = TRUE)
     abort_miv("negative_weights", "`%s` (weights) has %d negative value%s; weights must be 0 or more.", label, n, plural(n))
   }
-  if (maximum <= 0) abort_miv("zero_weights", "`%s` (weights) is 0 in all %d rows; at least two people need a positive weight.", label, length(x))
+  if (maximum <= 0) abort_miv("zero_weights", "`%s` (weights) is 0 in all %d rows; at least two people need a positive weight.", label,
+                              length(x))
   invisible(x)
 }
 
@@ -108,12 +117,14 @@ check_between <- function(minimum, maximum, x, label) {
 # Clusters and strata are labels of any plain kind.
 check_label <- function(x, label, role) {
   if ((is.numeric(x) || is.character(x) || is.factor(x)) && !inherits(x, "integer64")) return(invisible(x))
-  abort_miv("bad_role", "`%s` (%s) is of class `%s` in all %d rows; make it numeric, text or a factor.", label, role, class(x)[1], length(x))
+  abort_miv("bad_role", "`%s` (%s) is of class `%s` in all %d rows; make it numeric, text or a factor.", label, role, class(x)[1],
+            length(x))
 }
 
 check_clusters <- function(x, label, kept) {
   if (length(distinct_values(x, 1, kept)) > 1) return(invisible(x))
-  abort_miv("one_cluster", "`%s` (cluster) has 1 cluster among the complete people; clustered errors need at least 2, and better 40.", label)
+  abort_miv("one_cluster", "`%s` (cluster) has 1 cluster among the complete people; clustered errors need at least 2, and better 40.",
+            label)
 }
 
 check_variation <- function(x, label, kept) {
@@ -121,6 +132,103 @@ check_variation <- function(x, label, kept) {
   abort_miv("no_variation", "`%s` (belief) is constant over the %d complete people; nothing can be learned from it.",
             label, if (is.null(kept)) length(x) else sum(kept))
 }
+
+# ---- checks over people ----
+
+check_people <- function(experiment, used, scan, codes) {
+  place <- function(kind) which(names(used) == kind)
+  if (scan$missing[place("prior")] > 0) check_missing_prior(experiment, used$prior, codes)
+  for (i in place("signal")) if (scan$missing[i] > 0) check_missing_signal(experiment, used[[i]], codes)
+  check_arms_complete(experiment)
+  check_variation(used$belief$values, used$belief$label, experiment$kept)
+  for (i in place("cluster")) check_clusters(used[[i]]$values, used[[i]]$label, experiment$kept)
+  warn_gap_zero(experiment)
+  warn_out_of_range(experiment, scan$minimum[place("prior")], scan$maximum[place("prior")])
+}
+
+# People of each arm in whom x is missing.
+missing_by_arm <- function(x, codes) {
+  total <- integer(length(codes$values))
+  for (rows in row_blocks(length(x))) {
+    lost <- codes$x[rows][is.na(x[rows])]
+    total <- total + tabulate(match(lost, codes$values), length(codes$values))
+  }
+  total
+}
+
+by_arm <- function(counts, arms, some = counts > 0) {
+  paste(sprintf("%d of %d in arm `%s`", counts, arms$people, arms$arm)[some], collapse = ", ")
+}
+
+check_missing_prior <- function(experiment, role, codes) {
+  arms <- experiment$counts$arms
+  lost <- missing_by_arm(role$values, codes)
+  if (lost[1] == arms$people[1]) {
+    abort_miv("missing_prior",
+              "`%s` (prior) is missing for all %d people in the base arm `%s`, so nobody there has a side; ask the prior before assignment.",
+              role$label, lost[1], arms$arm[1])
+  }
+  if (any(lost > 0)) warn_miv("missing_prior", "`%s` (prior) is missing for %s; they are left out.", role$label, by_arm(lost, arms))
+}
+
+# Whoever was informed was told something; the others need the signal they would have been told, or they have no side.
+check_missing_signal <- function(experiment, role, codes) {
+  arms <- experiment$counts$arms
+  lost <- missing_by_arm(role$values, codes)
+  own <- arms$arm %in% names(experiment$signals)[vapply(experiment$signals, function(signal) identical(signal$role$label, role$label), NA)]
+  if (any(lost[own] > 0)) {
+    abort_miv("missing_signal", "`%s` (signal) is missing for informed people, %s; fill in what they were told, or drop them.",
+              role$label, by_arm(lost, arms, own & lost > 0))
+  }
+  whole <- !own & lost == arms$people
+  if (any(whole)) {
+    abort_miv("missing_signal",
+              "`%s` (signal) is missing for all %d people in arm `%s`, whose side is unknown; fill in what they would have been told.",
+              role$label, lost[whole][1], arms$arm[whole][1])
+  }
+  if (any(lost > 0)) warn_miv("missing_signal", "`%s` (signal) is missing for %s; they have no side and are left out.", role$label,
+                              by_arm(lost, arms))
+}
+
+check_arms_complete <- function(experiment) {
+  arms <- experiment$counts$arms
+  empty <- which(arms$complete == 0)
+  if (length(empty) == 0) return(invisible(experiment))
+  missing <- experiment$counts$missing
+  why <- paste(sprintf("`%s` %d", names(missing), missing), collapse = ", ")
+  abort_miv("empty_arm", "The arm `%s` has %d people and none of them is complete; missing over all arms: %s.", arms$arm[empty[1]],
+            arms$people[empty[1]], why)
+}
+
+warn_gap_zero <- function(experiment) {
+  counts <- experiment$counts
+  zero <- stats::setNames(counts$sides["0", ], colnames(counts$sides))
+  for (arm in names(zero)[zero > 0.1 * counts$complete]) {
+    warn_miv("gap_zero",
+             "%d of %d complete people (%.0f%%) have a gap of 0 to the signal of arm `%s`; `sign` and `gap` give them no weight.",
+             zero[[arm]], counts$complete, 100 * zero[[arm]] / counts$complete, arm)
+  }
+}
+
+# In a passive design a signal outside the range puts everybody on one side, which also finds personal signals of another unit.
+warn_out_of_range <- function(experiment, minimum, maximum) {
+  for (arm in names(experiment$signals)) {
+    value <- experiment$signals[[arm]]$value
+    outside <- if (!is.null(value)) value < minimum || value > maximum else one_sided(experiment, arm)
+    if (outside) {
+      warn_miv("signal_out_of_range",
+               "The signal of arm `%s` (%s) is outside the range of `%s` (prior, %s to %s) for all %d complete people; is one of the two in logs or other units?",
+               arm, signal_label(experiment$signals[[arm]]), experiment$roles$prior$label, format(minimum), format(maximum), experiment$counts$complete)
+    }
+  }
+}
+
+one_sided <- function(experiment, arm) {
+  if (experiment$design == "active") return(FALSE)
+  any(experiment$counts$sides[c("-1", "1"), arm] == experiment$counts$complete)
+}
+
+signal_label <- function(signal) if (is.null(signal$role)) format(signal$value, digits = 7) else paste0("`", signal$role$label, "`")
 
 # ---- small words ----
 
@@ -253,7 +361,7 @@ role_parts <- function(spec, name, data) {
     return(lapply(spec, as.name))
   }
   if (is_formula(spec) && length(spec) == 2) return(list(spec[[2]]))
-  what <- if (is.null(spec)) "NULL" else if (is_formula(spec)) "a formula with two sides" else paste("of class", class(spec)[1])
+  what <- if (is_formula(spec)) "a formula with two sides" else if (is.null(spec)) "NULL" else sprintf("of class '%s'", class(spec)[1])
   abort_miv(if (is.null(spec)) "missing_role" else "bad_role",
             "`%s` is %s; give a one-sided formula (`~ column`) or a column name as a string.", name, what)
 }

@@ -112,3 +112,60 @@ vcov_label <- function(kind) {
   if (length(kind$cluster) == 0) return(switch(kind$type, iid = "iid", `function` = "from a function", matrix = "from a matrix", kind$type))
   sprintf("%s by %s", kind$type, paste(sprintf("%s (%s)", kind$cluster, vapply(kind$n_clusters, big_number, "")), collapse = " and "))
 }
+
+# ---- after the fit ----
+
+# The same fit under another covariance: vcov, its kind, the first-stage F and the degrees of freedom change with it.
+with_vcov <- function(fit, vcov = NULL, scores = NULL) {
+  if (is.null(vcov) && (is.null(scores) || scores == fit$vcov_kind$scores)) return(fit)
+  if (is.null(scores)) scores <- fit$vcov_kind$scores
+  check_choice(scores, c("usual", "heterogeneous"), "scores")
+  choice <- if (is.null(vcov)) kept_choice(fit) else read_vcov(vcov, fit$experiment)
+  problem <- problem_of(fit)
+  asked <- add_clusters(problem, core_choice(choice))
+  check_leverage(problem, asked)
+  answer <- run_core(problem, sample_of(fit), asked, scores)
+  named <- name_answer(answer, problem, asked)
+  fit$vcov <- named$vcov
+  fit$first_stage <- named$first_stage
+  fit$df_inference <- inference_df(named, answer)
+  fit$vcov_kind <- kind_of(choice, answer, scores)
+  finish_vcov(fit, choice)
+}
+
+# The fit's own kind again, as a choice.
+kept_choice <- function(fit) {
+  if (fit$vcov_kind$type %in% c("function", "matrix")) return(list(type = "matrix", value = fit$vcov, ways = list()))
+  list(type = fit$vcov_kind$type, ways = fit$vcov_kind$ways)
+}
+
+problem_of <- function(fit) read_problem(fit$recipe)
+
+sample_of <- function(fit) list(kept = kept_of(fit), n = fit$nobs, missing = integer(), rows = fit$rows)
+
+# Raw mask of the rows in the fit; NULL when all are.
+kept_of <- function(fit) {
+  if (is.null(fit$na.action)) return(NULL)
+  kept <- rep(as.raw(1), fit$rows)
+  kept[fit$na.action] <- as.raw(0)
+  kept
+}
+
+# n_kept x (controls, instruments, beliefs, outcome), raw, with the data's row names; level columns as the core makes them.
+fit_columns <- function(fit, problem = problem_of(fit)) {
+  x <- dense_columns_cpp(core_design(problem, kept_of(fit)))
+  columns <- c(problem$controls, problem$instruments, problem$beliefs, list(problem$outcome))
+  dimnames(x) <- list(kept_names(fit), make.unique(column_names(columns)))
+  x
+}
+
+kept_names <- function(fit) {
+  names <- as.character(attr(fit$data, "row.names"))
+  if (is.null(fit$na.action)) names else names[-fit$na.action]
+}
+
+#' @export
+vcov.miv <- function(object, vcov = NULL, ..., scores = NULL) {
+  check_dots(dot_names(...), c("vcov", "scores"))
+  with_vcov(object, vcov, scores)$vcov
+}

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels.h"
 #include "parallel.h"
 #include "require.h"
 
@@ -19,10 +20,6 @@ double as_double(int value) { return value == kMissingInteger ? kNaN : static_ca
 double value_at(const Source& source, Index row) {
   return source.real ? source.real[row] : as_double(source.integer[row]);
 }
-
-double sign_of(double gap) { return gap > 0 ? 1.0 : gap < 0 ? -1.0 : gap == 0 ? 0.0 : kNaN; }
-
-double equals(double x, double value) { return std::isnan(x) ? kNaN : x == value ? 1.0 : 0.0; }
 
 double looked_up(const std::vector<double>& table, double position) {
   if (!(position >= 0 && position < static_cast<double>(table.size()))) return kNaN;
@@ -70,7 +67,7 @@ void check_design(const Design& design) {
 }
 
 TileReader::TileReader(const Design& design, const Frame& frame)
-    : design_(design), frame_(frame), gaps_(design.gaps.size() * kTileRows), value_(kTileRows), factor_(kTileRows), extra_(kTileRows) {
+    : design_(design), frame_(frame), gaps_(design.gaps.size() * kTileRows), sides_(design.gaps.size() * kTileRows), value_(kTileRows), factor_(kTileRows), extra_(kTileRows) {
   tile_.rows.resize(kTileRows);
   tile_.values.assign(static_cast<std::size_t>(kTileRows * padded(design.total())), 0.0);
   tile_.root_weight.assign(kTileRows, 1.0);
@@ -97,7 +94,8 @@ const Tile& TileReader::fill() {
     double* gap = gaps_.data() + g * kTileRows;
     operand(design_.gaps[g].minuend, gap);
     operand(design_.gaps[g].subtrahend, factor_.data());
-    for (Index i = 0; i < tile_.used; ++i) gap[i] -= factor_[i];
+    subtract(gap, factor_.data(), gap);
+    sides(gap, sides_.data() + g * kTileRows);
   }
   if (design_.weights.source >= 0) {
     load(design_.sources[design_.weights.source], tile_.root_weight.data());
@@ -120,11 +118,11 @@ const Tile& TileReader::fill() {
 }
 
 // The column in the frame's coordinates, times the root of the weight; the rest of the tile stays 0.
-void TileReader::place(Index column, const double* __restrict values) {
-  double* __restrict out = tile_.values.data() + (design_.constant() + column) * kTileRows;
+void TileReader::place(Index column, const double* values) {
+  double* out = tile_.values.data() + (design_.constant() + column) * kTileRows;
   const double shift = frame_.shift[column], scale = frame_.scale[column];
   if (tile_.used == kTileRows) {
-    for (Index i = 0; i < kTileRows; ++i) out[i] = (values[i] - shift) * scale;
+    miv::place(values, shift, scale, out);
   } else {
     for (Index i = 0; i < tile_.used; ++i) out[i] = (values[i] - shift) * scale;
     std::fill(out + tile_.used, out + kTileRows, 0.0);
@@ -142,6 +140,8 @@ void TileReader::load(const Source& source, double* out) const {
     const Index first = tile_.rows[0];
     if (source.real) {
       std::copy_n(source.real + first, tile_.used, out);
+    } else if (tile_.used == kTileRows) {
+      convert_integers(source.integer + first, out);
     } else {
       for (Index i = 0; i < tile_.used; ++i) out[i] = as_double(source.integer[first + i]);
     }
@@ -152,7 +152,7 @@ void TileReader::load(const Source& source, double* out) const {
 
 void TileReader::operand(const Operand& operand, double* out) const {
   if (operand.source < 0) {
-    std::fill_n(out, tile_.used, operand.constant);
+    std::fill_n(out, kTileRows, operand.constant);
   } else {
     load(design_.sources[operand.source], out);
   }
@@ -167,7 +167,7 @@ void TileReader::evaluate(const Column& column, double* out) {
         continue;
       }
       evaluate(column[p][a], factor_.data());
-      for (Index i = 0; i < tile_.used; ++i) product[i] *= factor_[i];
+      multiply(product, 1, factor_.data(), product);
     }
     if (p > 0)
       for (Index i = 0; i < tile_.used; ++i) out[i] += product[i];
@@ -176,7 +176,6 @@ void TileReader::evaluate(const Column& column, double* out) {
 
 void TileReader::evaluate(const Atom& atom, double* out) {
   const Index used = tile_.used;
-  const double* gap = atom.source < static_cast<int>(design_.gaps.size()) ? gaps_.data() + atom.source * kTileRows : nullptr;
   switch (atom.kind) {
     case AtomKind::kNumeric:
       load(design_.sources[atom.source], out);
@@ -186,21 +185,20 @@ void TileReader::evaluate(const Atom& atom, double* out) {
       for (Index i = 0; i < used; ++i) out[i] = looked_up(atom.table, out[i] - atom.value);
       return;
     case AtomKind::kGap:
-      std::copy_n(gap, used, out);
+      std::copy_n(gaps_.data() + atom.source * kTileRows, kTileRows, out);
       return;
     case AtomKind::kSide:
-      for (Index i = 0; i < used; ++i) out[i] = sign_of(gap[i]);
+      std::copy_n(sides_.data() + atom.source * kTileRows, kTileRows, out);
       return;
     case AtomKind::kSideIs:
-      for (Index i = 0; i < used; ++i) out[i] = equals(sign_of(gap[i]), atom.value);
+      equals(sides_.data() + atom.source * kTileRows, atom.value, out);
       return;
     case AtomKind::kArm:
       load(design_.sources[atom.source], out);
-      for (Index i = 0; i < used; ++i) {
-        const double share = atom.table.empty() ? 0.0
-            : atom.strata < 0 ? atom.table[0] : looked_up(atom.table, value_at(design_.sources[atom.strata], tile_.rows[i]));
-        out[i] = equals(out[i], atom.value) - share;
-      }
+      equals(out, atom.value, out);
+      if (atom.table.empty()) return;
+      for (Index i = 0; i < used; ++i)
+        out[i] -= atom.strata < 0 ? atom.table[0] : looked_up(atom.table, value_at(design_.sources[atom.strata], tile_.rows[i]));
       return;
   }
 }

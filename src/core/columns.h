@@ -101,7 +101,7 @@ class TileReader {
   const Frame& frame_;
   Tile tile_;
   bool contiguous_ = false;
-  std::vector<double> gaps_, value_, factor_, extra_;
+  std::vector<double> gaps_, sides_, value_, factor_, extra_;
 };
 
 // Columns are padded to a multiple of four for the kernels.

@@ -13,22 +13,50 @@ namespace {
 
 // Everything a row needs, as factors on the tile's columns.
 struct Loadings {
-  Index inputs = 0;        // columns of the tile
-  Index basis = 0;         // a = kept exogenous + instruments
+  Index inputs = 0;  // columns of the tile
   Index exogenous = 0, instruments = 0, beliefs = 0, coefficients = 0;
-  Index lag = 0;
-  MatrixXd to_basis;       // inputs x a: orthonormal columns of the first stage
-  MatrixXd to_residual;    // inputs x 1: y - X beta - W gamma
-  MatrixXd first_fit;      // a x p: beliefs on the basis
-  MatrixXd rotation;       // l x p
-  VectorXd projected;      // a: residual on the basis (0 when just identified)
+  Index basis = 0;         // exogenous + instruments: the orthonormal columns of the first stage
+  Index lag = 0;           // how far the triangular factor of the basis lies behind the tile's columns
+  MatrixXd to_basis;       // inputs x basis
+  MatrixXd to_residuals;   // inputs x (1 + p): outcome less beliefs and controls, belief less its first stage
+  MatrixXd rotation;       // l x p: instruments' directions to beliefs'
+  VectorXd projected;      // basis: residual on the basis (0 when just identified)
   MatrixXd net_root_inverse;  // p x p: T^{-T}
-  std::vector<Index> belief_columns;
+  bool over_identified() const { return instruments > beliefs; }
 };
+
+void set_basis(const MatrixXd& r, const std::vector<Index>& basis, Loadings& out) {
+  MatrixXd raa(out.basis, out.basis);
+  for (Index j = 0; j < out.basis; ++j)
+    for (Index i = 0; i < out.basis; ++i) raa(i, j) = r(basis[static_cast<std::size_t>(i)], basis[static_cast<std::size_t>(j)]);
+  const MatrixXd inverse = raa.triangularView<Eigen::Upper>().solve(MatrixXd::Identity(out.basis, out.basis));
+  out.to_basis = MatrixXd::Zero(out.inputs, out.basis);
+  for (Index i = 0; i < out.basis; ++i) out.to_basis.row(basis[static_cast<std::size_t>(i)]) = inverse.row(i);
+  out.lag = out.basis > 0 ? basis.back() - (out.basis - 1) : 0;
+}
+
+void set_residuals(const MatrixXd& r, const std::vector<Index>& basis, const TslsFit& fit, Loadings& out) {
+  const Index y = r.cols() - 1;
+  VectorXd residual = r.col(y);
+  out.to_residuals = MatrixXd::Zero(out.inputs, 1 + out.beliefs);
+  out.to_residuals(y, 0) = 1;
+  for (Index i = 0; i < out.exogenous; ++i) out.to_residuals(fit.exogenous[static_cast<std::size_t>(i)], 0) = -fit.coefficients[i];
+  for (Index j = 0; j < out.beliefs; ++j) {
+    const Index column = fit.beliefs[static_cast<std::size_t>(j)];
+    const double beta = fit.coefficients[out.exogenous + j];
+    out.to_residuals(column, 0) = -beta;
+    residual -= r.col(column) * beta;
+    VectorXd on_basis(out.basis);
+    for (Index i = 0; i < out.basis; ++i) on_basis[i] = r(basis[static_cast<std::size_t>(i)], column);
+    out.to_residuals.col(1 + j) = -out.to_basis * on_basis;
+    out.to_residuals(column, 1 + j) += 1;
+  }
+  out.projected = VectorXd::Zero(out.basis);
+  for (Index i = out.exogenous; i < out.basis; ++i) out.projected[i] = residual[basis[static_cast<std::size_t>(i)]];
+}
 
 Loadings loadings_of(const Design& design, const Factor& factor, const TslsFit& fit) {
   Loadings out;
-  const MatrixXd& r = factor.triangle.r;
   std::vector<Index> basis = fit.exogenous;
   basis.insert(basis.end(), fit.instruments.begin(), fit.instruments.end());
   out.inputs = padded(design.total());
@@ -37,182 +65,197 @@ Loadings loadings_of(const Design& design, const Factor& factor, const TslsFit& 
   out.beliefs = static_cast<Index>(fit.beliefs.size());
   out.basis = out.exogenous + out.instruments;
   out.coefficients = out.exogenous + out.beliefs;
-  MatrixXd raa(out.basis, out.basis);
-  for (Index j = 0; j < out.basis; ++j)
-    for (Index i = 0; i < out.basis; ++i) raa(i, j) = r(basis[static_cast<std::size_t>(i)], basis[static_cast<std::size_t>(j)]);
-  const MatrixXd inverse = raa.triangularView<Eigen::Upper>().solve(MatrixXd::Identity(out.basis, out.basis));
-  out.to_basis = MatrixXd::Zero(out.inputs, out.basis);
-  for (Index i = 0; i < out.basis; ++i) out.to_basis.row(basis[static_cast<std::size_t>(i)]) = inverse.row(i);
-  out.lag = out.basis > 0 ? basis.back() - (out.basis - 1) : 0;
-  const Index y = design.total() - 1;
-  out.to_residual = MatrixXd::Zero(out.inputs, 1);
-  out.to_residual(y, 0) = 1;
-  for (Index i = 0; i < out.exogenous; ++i) out.to_residual(fit.exogenous[static_cast<std::size_t>(i)], 0) = -fit.coefficients[i];
-  out.first_fit.resize(out.basis, out.beliefs);
-  VectorXd residual = r.col(y);
-  for (Index j = 0; j < out.beliefs; ++j) {
-    const Index column = fit.beliefs[static_cast<std::size_t>(j)];
-    const double beta = fit.coefficients[out.exogenous + j];
-    out.to_residual(column, 0) = -beta;
-    residual -= r.col(column) * beta;
-    for (Index i = 0; i < out.basis; ++i) out.first_fit(i, j) = r(basis[static_cast<std::size_t>(i)], column);
-  }
-  out.projected = VectorXd::Zero(out.basis);
-  for (Index i = out.exogenous; i < out.basis; ++i) out.projected[i] = residual[basis[static_cast<std::size_t>(i)]];
+  set_basis(factor.triangle.r, basis, out);
+  set_residuals(factor.triangle.r, basis, fit, out);
   out.rotation = fit.rotation;
   const MatrixXd t = fit.root.bottomRightCorner(out.beliefs, out.beliefs);
   out.net_root_inverse = t.transpose().triangularView<Eigen::Lower>().solve(MatrixXd::Identity(out.beliefs, out.beliefs));
-  out.belief_columns = fit.beliefs;
   return out;
 }
 
-// Scores of one tile: k columns of the second stage, then l columns for each belief's first stage.
+// Scores of one tile: k columns of the second stage, then l columns for each belief's first stage. When just identified the
+// second stage's last columns stay in the instruments' own directions; turn() carries the meat to the beliefs'.
 class Scorer {
  public:
   Scorer(const Design& design, const Loadings& loadings, const MeatRequest& request, const VectorXd& group_weight)
-      : design_(design), load_(loadings), request_(request), group_weight_(group_weight),
-        basis_(static_cast<std::size_t>(kTileRows * std::max<Index>(1, loadings.basis))), residual_(kTileRows), belief_(kTileRows * std::max<Index>(1, loadings.beliefs)),
-        projected_(kTileRows), second_(kTileRows), first_(kTileRows) {}
+      : design_(design), load_(loadings), request_(request), group_weight_(group_weight), basis_(columns(loadings.basis)),
+        residuals_(columns(1 + loadings.beliefs)), projected_(columns(1)), second_(columns(1)), first_(columns(1)) {}
 
   static Index width(const Loadings& load) { return load.coefficients + load.beliefs * load.instruments; }
 
+  // Returns the tile's residual sum of squares.
   double score(const Tile& tile, double* out) {
-    combine(tile.values.data(), load_.inputs, load_.to_basis.data(), load_.basis, load_.lag, basis_.data());
-    combine(tile.values.data(), load_.inputs, load_.to_residual.data(), 1, load_.inputs, residual_.data());
-    for (Index j = 0; j < load_.beliefs; ++j) first_residual(tile, j);
-    double rss = 0;
-    for (Index i = 0; i < kTileRows; ++i) rss += residual_[i] * residual_[i];
-    orthonormal_regressors(out);
-    row_weights(tile, out);
-    for (Index j = 0; j < load_.coefficients; ++j) scale(out + j * kTileRows, residual_.data(), second_.data());
-    if (request_.heterogeneous && load_.instruments > load_.beliefs) add_heterogeneous(out);
+    const double* values = tile.values.data();
+    combine(values, load_.inputs, load_.to_basis.data(), load_.basis, load_.lag, basis_.data());
+    combine(values, load_.inputs, load_.to_residuals.data(), 1 + load_.beliefs, load_.inputs, residuals_.data());
+    const double rss = sum_of_squares(residuals_.data());
+    const double* regressors = basis_.data();
+    if (load_.over_identified()) {
+      rotate(out);
+      regressors = out;
+    }
+    if (request_.row_weight != RowWeight::kNone) weigh_rows(tile, regressors);
+    if (request_.heterogeneous && load_.over_identified()) set_projected();
+    multiply(regressors, load_.coefficients, residuals_.data(), out);
+    if (request_.heterogeneous && load_.over_identified()) add_heterogeneous(out);
     first_scores(out + load_.coefficients * kTileRows);
     return rss;
   }
 
  private:
-  const double* basis(Index j) const { return basis_.data() + j * kTileRows; }
+  static std::size_t columns(Index count) { return static_cast<std::size_t>(kTileRows * std::max<Index>(1, count)); }
 
-  void first_residual(const Tile& tile, Index j) {
-    double* out = belief_.data() + j * kTileRows;
-    std::copy_n(tile.values.data() + load_.belief_columns[static_cast<std::size_t>(j)] * kTileRows, kTileRows, out);
-    for (Index a = 0; a < load_.basis; ++a) {
-      const double f = load_.first_fit(a, j);
-      const double* u = basis(a);
-      for (Index i = 0; i < kTileRows; ++i) out[i] -= f * u[i];
-    }
-  }
-
-  // Xhat root^{-1}: the exogenous part of the basis, then the instruments rotated towards the beliefs.
-  void orthonormal_regressors(double* out) {
+  // Xhat root^{-1}: the exogenous part of the basis, then the instruments turned towards the beliefs.
+  void rotate(double* out) const {
     std::copy_n(basis_.data(), load_.exogenous * kTileRows, out);
-    if (load_.beliefs > 0)
-      combine(basis(load_.exogenous), load_.instruments, load_.rotation.data(), load_.beliefs, load_.instruments, out + load_.exogenous * kTileRows);
+    combine(basis_.data() + load_.exogenous * kTileRows, load_.instruments, load_.rotation.data(), load_.beliefs, load_.instruments,
+            out + load_.exogenous * kTileRows);
   }
 
   double transform(double leverage) const {
     const double left = 1 - leverage;
-    if (request_.row_weight == RowWeight::kNone) return 1;
     if (!(left > 1e-14)) return 0;  // the row is fitted exactly: its residual is 0
     return request_.row_weight == RowWeight::kHc3 ? 1 / left : 1 / std::sqrt(left);
   }
 
-  void row_weights(const Tile& tile, const double* regressors) {
-    if (request_.row_weight == RowWeight::kNone) {
-      std::fill(second_.begin(), second_.end(), 1.0);
-      std::fill(first_.begin(), first_.end(), 1.0);
-      return;
-    }
+  // Residuals times the weight of their leverage.
+  void weigh_rows(const Tile& tile, const double* regressors) {
     for (Index i = 0; i < tile.used; ++i) {
-      double second = 0, first = 0;
+      double second = 0;
       if (design_.groups) {
         const double root = tile.root_weight[static_cast<std::size_t>(i)];
-        second = first = root * root / group_weight_[design_.groups[tile.rows[static_cast<std::size_t>(i)]]];
+        second = root * root / group_weight_[design_.groups[tile.rows[static_cast<std::size_t>(i)]]];
       }
+      double first = second;
       for (Index j = 0; j < load_.coefficients; ++j) second += regressors[j * kTileRows + i] * regressors[j * kTileRows + i];
-      for (Index j = 0; j < load_.basis; ++j) first += basis(j)[i] * basis(j)[i];
+      for (Index j = 0; j < load_.basis; ++j) first += basis_[static_cast<std::size_t>(j * kTileRows + i)] * basis_[static_cast<std::size_t>(j * kTileRows + i)];
       second_[static_cast<std::size_t>(i)] = transform(second);
       first_[static_cast<std::size_t>(i)] = transform(first);
     }
+    multiply(residuals_.data(), 1, second_.data(), residuals_.data());
   }
 
-  static void scale(double* column, const double* residual, const double* weight) {
-    for (Index i = 0; i < kTileRows; ++i) column[i] *= residual[i] * weight[i];
+  void first_scores(double* out) {
+    for (Index j = 0; j < load_.beliefs; ++j) {
+      double* v = residuals_.data() + (1 + j) * kTileRows;
+      if (request_.row_weight != RowWeight::kNone) multiply(v, 1, first_.data(), v);
+      multiply(basis_.data() + load_.exogenous * kTileRows, load_.instruments, v, out + j * load_.instruments * kTileRows);
+    }
+  }
+
+  void set_projected() {
+    combine(basis_.data(), load_.basis, load_.projected.data(), 1, load_.basis, projected_.data());
+    if (request_.row_weight != RowWeight::kNone) multiply(projected_.data(), 1, second_.data(), projected_.data());
   }
 
   // (x - xhat)(P_Z e), carried into the coordinates of the regressors.
   void add_heterogeneous(double* out) {
-    combine(basis_.data(), load_.basis, load_.projected.data(), 1, load_.basis, projected_.data());
     for (Index j = 0; j < load_.beliefs; ++j) {
       double* column = out + (load_.exogenous + j) * kTileRows;
       for (Index m = 0; m <= j; ++m) {
         const double f = load_.net_root_inverse(j, m);
-        const double* v = belief_.data() + m * kTileRows;
-        for (Index i = 0; i < kTileRows; ++i) column[i] += f * v[i] * projected_[static_cast<std::size_t>(i)] * second_[static_cast<std::size_t>(i)];
+        const double* v = residuals_.data() + (1 + m) * kTileRows;
+        for (Index i = 0; i < kTileRows; ++i) column[i] += f * v[i] * projected_[static_cast<std::size_t>(i)];
       }
     }
-  }
-
-  void first_scores(double* out) {
-    for (Index j = 0; j < load_.beliefs; ++j)
-      for (Index a = 0; a < load_.instruments; ++a) {
-        double* column = out + (j * load_.instruments + a) * kTileRows;
-        const double* u = basis(load_.exogenous + a);
-        const double* v = belief_.data() + j * kTileRows;
-        for (Index i = 0; i < kTileRows; ++i) column[i] = u[i] * v[i] * first_[static_cast<std::size_t>(i)];
-      }
   }
 
   const Design& design_;
   const Loadings& load_;
   const MeatRequest& request_;
   const VectorXd& group_weight_;
-  std::vector<double> basis_, residual_, belief_, projected_, second_, first_;
+  std::vector<double> basis_, residuals_, projected_, second_, first_;
 };
 
-// The blocks of a full gram that are asked for.
-void take_blocks(const MatrixXd& gram, const Loadings& load, Meats& out) {
-  out.second.push_back(gram.topLeftCorner(load.coefficients, load.coefficients));
-  std::vector<MatrixXd> first;
-  for (Index j = 0; j < load.beliefs; ++j) {
-    const Index from = load.coefficients + j * load.instruments;
-    first.push_back(gram.block(from, from, load.instruments, load.instruments));
-  }
-  out.first.push_back(first);
+// Second-stage meat in the coordinates of `root`, from the scorer's.
+MatrixXd turn(const MatrixXd& meat, const Loadings& load) {
+  if (load.over_identified() || load.beliefs == 0) return meat;
+  MatrixXd turned = MatrixXd::Identity(load.coefficients, load.coefficients);
+  turned.bottomRightCorner(load.beliefs, load.beliefs) = load.rotation;
+  return turned.transpose() * meat * turned;
 }
 
-struct RowSums {
-  MatrixXd gram;
+// Grams of the second stage's scores and of each belief's first stage, apart: their products are not needed.
+struct Grams {
+  MatrixXd second;
+  std::vector<MatrixXd> first;
   double rss = 0;
 };
 
+Grams zero_grams(const Loadings& load) {
+  const Index k = padded(load.coefficients), l = padded(load.instruments);
+  return {MatrixXd::Zero(k, k), std::vector<MatrixXd>(static_cast<std::size_t>(load.beliefs), MatrixXd::Zero(l, l)), 0};
+}
+
+// Scores at `second`, then each belief's at `first`, each block padded with columns of 0.
+struct ScoreBuffer {
+  explicit ScoreBuffer(const Loadings& load)
+      : scores(static_cast<std::size_t>(kTileRows * Scorer::width(load))),
+        second(static_cast<std::size_t>(kTileRows * padded(load.coefficients)), 0.0),
+        first(static_cast<std::size_t>(kTileRows * padded(load.instruments)), 0.0) {}
+  std::vector<double> scores, second, first;
+};
+
+void add_scores(const Loadings& load, ScoreBuffer& buffer, Grams& grams) {
+  std::copy_n(buffer.scores.begin(), kTileRows * load.coefficients, buffer.second.begin());
+  add_gram(buffer.second.data(), padded(load.coefficients), grams.second.data());
+  for (Index j = 0; j < load.beliefs; ++j) {
+    const double* scores = buffer.scores.data() + (load.coefficients + j * load.instruments) * kTileRows;
+    MatrixXd& gram = grams.first[static_cast<std::size_t>(j)];
+    if (load.instruments == 1) {
+      gram(0, 0) += sum_of_squares(scores);
+      continue;
+    }
+    std::copy_n(scores, kTileRows * load.instruments, buffer.first.begin());
+    add_gram(buffer.first.data(), padded(load.instruments), gram.data());
+  }
+}
+
+MatrixXd symmetric_corner(const MatrixXd& gram, Index size) {
+  const MatrixXd upper = gram.topLeftCorner(size, size);
+  return upper.selfadjointView<Eigen::Upper>();
+}
+
 Meats meats_over_rows(const Design& design, const Factor& factor, const Loadings& load, const MeatRequest& request,
                       const VectorXd& group_weight, const Workers& workers) {
-  const Index width = padded(Scorer::width(load));
-  RowSums sum{MatrixXd::Zero(width, width), 0};
-  for_chunks<RowSums>(design.rows, kChunkRows, workers,
+  Grams sum = zero_grams(load);
+  for_chunks<Grams>(design.rows, kChunkRows, workers,
     [&](Rows rows) {
       TileReader reader(design, factor.frame);
       Scorer scorer(design, load, request, group_weight);
-      std::vector<double> scores(static_cast<std::size_t>(kTileRows * width), 0.0);
-      RowSums part{MatrixXd::Zero(width, width), 0};
+      ScoreBuffer buffer(load);
+      Grams part = zero_grams(load);
       for (Index row = rows.first; row < rows.last; row += kTileRows) {
         const Tile& tile = reader.read(row, std::min(rows.last, row + kTileRows));
         if (tile.used == 0) continue;
-        part.rss += scorer.score(tile, scores.data());
-        add_gram(scores.data(), width, part.gram.data());
+        part.rss += scorer.score(tile, buffer.scores.data());
+        add_scores(load, buffer, part);
       }
       return part;
     },
-    [&](const RowSums& part) {
-      sum.gram += part.gram;
+    [&](const Grams& part) {
+      sum.second += part.second;
+      for (std::size_t j = 0; j < sum.first.size(); ++j) sum.first[j] += part.first[j];
       sum.rss += part.rss;
     });
   Meats out;
-  const MatrixXd full = sum.gram.selfadjointView<Eigen::Upper>();
-  take_blocks(full, load, out);
+  out.second.push_back(turn(symmetric_corner(sum.second, load.coefficients), load));
+  std::vector<MatrixXd> first;
+  for (const MatrixXd& gram : sum.first) first.push_back(symmetric_corner(gram, load.instruments));
+  out.first.push_back(first);
   out.rss = sum.rss;
   return out;
+}
+
+void take_blocks(const MatrixXd& scores, const Loadings& load, Meats& out) {
+  const MatrixXd second = scores.leftCols(load.coefficients);
+  out.second.push_back(turn(second.transpose() * second, load));
+  std::vector<MatrixXd> first;
+  for (Index j = 0; j < load.beliefs; ++j) {
+    const MatrixXd own = scores.middleCols(load.coefficients + j * load.instruments, load.instruments);
+    first.push_back(own.transpose() * own);
+  }
+  out.first.push_back(first);
 }
 
 Meats meats_over_clusters(const Design& design, const Factor& factor, const Loadings& load, const MeatRequest& request,
@@ -223,7 +266,7 @@ Meats meats_over_clusters(const Design& design, const Factor& factor, const Load
   };
   const std::vector<MatrixXd> sums = sum_by_group(design, factor.frame, request.clusters, Scorer::width(load), make_fill, workers);
   Meats out;
-  for (const MatrixXd& scores : sums) take_blocks(scores.transpose() * scores, load, out);
+  for (const MatrixXd& scores : sums) take_blocks(scores, load, out);
   return out;
 }
 

@@ -1,4 +1,4 @@
-// The two loops where the time goes, on column-major tiles of kTileRows rows. Compiled twice on x86-64 (portable and AVX2);
+// The loops where the time goes, on column-major tiles of kTileRows rows. Compiled twice on x86-64 (portable and AVX2);
 // both add in the same order and never contract a multiplication and an addition, so they give the same digits.
 #ifndef MIV_CORE_KERNELS_H
 #define MIV_CORE_KERNELS_H
@@ -18,6 +18,24 @@ void add_gram(const double* tile, Index columns, double* cross);
 
 // out column j = sum over i <= last(j) of tile column i * factor(i, j); last(j) = j + lag, at most inputs - 1.
 void combine(const double* tile, Index inputs, const double* factor, Index outputs, Index lag, double* out);
+
+// out column j = column j times `by`, row by row; out may be columns.
+void multiply(const double* columns, Index count, const double* by, double* out);
+
+double sum_of_squares(const double* column);
+
+// out = (values - shift) * scale.
+void place(const double* values, double shift, double scale, double* out);
+
+// Sign of each gap; 1 where a value equals, 0 where not. Missing and infinite values become NaN.
+void sides(const double* gap, double* out);
+void equals(const double* values, double value, double* out);
+
+// out = from - what; out may be either.
+void subtract(const double* from, const double* what, double* out);
+
+// R's integers as doubles, missing ones as NaN.
+void convert_integers(const int* values, double* out);
 
 }  // namespace miv
 
