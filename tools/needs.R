@@ -1,14 +1,13 @@
-# Rscript tools/needs.R demo|test|check|ci
-# Installs what a fresh machine lacks before `make demo`, `make test`, `make check` or `.ci/run` can run: as root from apt where Debian
+# Rscript tools/needs.R demo|test|check
+# Installs what a fresh machine lacks before `make demo`, `make test` or `make check` can run: as root from apt where Debian
 # has the package, otherwise from CRAN, as an ordinary user into the user's own library. Says what it installs.
 # Needs nothing but R itself. Run from the top of the repository.
 
-# What each job needs beside DESCRIPTION's Imports and LinkingTo, or it stops.
-report <- c("testthat", "knitr", "rmarkdown")
-needed <- list(demo = character(), test = "testthat", check = report, ci = c(report, "fixest"))
+# What each job needs beside DESCRIPTION's Imports and LinkingTo, or it stops. `check` needs every suggested package as well, but
+# an ordinary user may do without: R CMD check --as-cran asks CRAN about those that are not there.
+needed <- list(demo = character(), test = "testthat", check = c("testthat", "knitr", "rmarkdown"))
 # What is welcome where apt has it; the tests that want it skip otherwise.
-peers <- c("sandwich", "tibble", "data.table")
-welcome <- list(demo = character(), test = peers, check = c(peers, "ggplot2", "AER"), ci = c(peers, "ggplot2", "AER"))
+welcome <- list(test = c("sandwich", "tibble", "data.table"))
 # Programs of R CMD check, each with the Debian package that brings it, and packages that bring no program.
 programs <- c(qpdf = "qpdf", tidy = "tidy", pandoc = "pandoc", pdflatex = "texlive-latex-base")
 fonts <- c("texlive-latex-recommended", "texlive-fonts-recommended")
@@ -119,9 +118,9 @@ has_libuv <- function() {
   file.exists("/usr/include/uv.h") || (runs("pkg-config") && system2("pkg-config", c("--exists", "libuv"), stderr = FALSE) == 0)
 }
 
-# fs, which testthat loads, builds on libuv: the system's, or its own copy by means of cmake.
+# fs, which testthat and rmarkdown load, builds on libuv: the system's, or its own copy by means of cmake.
 lacking_from_system <- function(packages) {
-  if ("testthat" %in% packages && length(absent("fs")) && !has_libuv() && !runs("cmake")) "libuv1-dev" else character()
+  if (any(c("testthat", "rmarkdown") %in% packages) && length(absent("fs")) && !has_libuv() && !runs("cmake")) "libuv1-dev" else character()
 }
 
 stop_for_administrator <- function(libraries, packages) {
@@ -137,7 +136,7 @@ stop_for_administrator <- function(libraries, packages) {
 
 install_programs <- function(job) {
   missing <- programs[!vapply(names(programs), runs, NA)]
-  if (!job %in% c("check", "ci") || !length(missing)) return(invisible())
+  if (job != "check" || !length(missing)) return(invisible())
   if (is_root() && runs("apt-get")) return(install_by_apt(c(missing, fonts)))
   say("-- `make check` is better with %s; an administrator can add them: apt-get install %s",
       paste(names(missing), collapse = ", "), paste(missing, collapse = " "))
@@ -150,7 +149,7 @@ install_by_apt_what_is_absent <- function(packages) {
 
 main <- function(job) {
   if (!job %in% names(needed)) give_up("usage: Rscript tools/needs.R %s", paste(names(needed), collapse = "|"))
-  must <- unique(c(listed("Imports"), listed("LinkingTo"), needed[[job]]))
+  must <- unique(c(listed("Imports"), listed("LinkingTo"), needed[[job]], if (job == "check" && is_root()) listed("Suggests")))
   if (is_root() && runs("apt-get")) install_by_apt_what_is_absent(c(must, welcome[[job]]))
   install_programs(job)
   missing <- absent(must)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # with_progress.sh LABEL COMMAND [ARGUMENT ...]
-# Runs COMMAND with its output in a file and, every ten seconds, says how long it has been running and what it is at.
+# Runs COMMAND with its output in a file and, every ten seconds (every thirty after a minute), says how long it has been
+# running and what it is at.
 # If it fails, the end of its output is shown and its exit status is ours. The command stays in the foreground, so that
 # Ctrl-C reaches it; only the clock runs beside it.
 label=$1
@@ -24,8 +25,8 @@ tick() {
   next=10
   while sleep 1 && kill -0 "$1" 2>/dev/null; do
     [ "$(elapsed)" -ge "$next" ] || continue
-    next=$(($(elapsed) + 10))
     echo "   $(elapsed) s  $(latest)"
+    if [ "$next" -lt 60 ]; then next=$((next + 10)); else next=$((next + 30)); fi
   done
 }
 
