@@ -191,7 +191,12 @@ first_stage_of <- function(answer, choice, out, rows, beliefs) {
   }, 0)
   names(f) <- beliefs
   df2 <- if (length(answer$clusters)) smallest_count(answer$clusters) - 1 else out$n - k1
-  list(F = f, df1 = l, df2 = df2, coefficients = coefficients)
+  list(F = f, df1 = l, df2 = df2, coefficients = coefficients, instruments_on_controls = named_matrix(answer$instruments_on_controls, out$exogenous, out$instruments))
+}
+
+named_matrix <- function(m, rows, columns) {
+  dimnames(m) <- list(rows, columns)
+  m
 }
 
 # direction' meat^{-1} direction; a singular meat (more instruments than clusters) has no Wald statistic, told by the caller as Inf.

@@ -4,6 +4,7 @@
 #include "core/arms.h"
 #include "core/cluster_index.h"
 #include "core/covariance.h"
+#include "core/effect_weights.h"
 #include "core/kernels.h"
 
 namespace {
@@ -113,6 +114,7 @@ Rcpp::List wrap_fit(const miv::Design& design, const miv::Factor& factor, const 
     Rcpp::Named("outcome_scale") = scale,
     Rcpp::Named("rss") = fit.rss, Rcpp::Named("tss") = fit.tss,
     Rcpp::Named("first_stage") = miv::first_stage_coefficients(design, factor, fit),
+    Rcpp::Named("instruments_on_controls") = miv::instruments_on_controls(design, factor, fit),
     Rcpp::Named("first_direction") = fit.first_direction, Rcpp::Named("first_rss") = fit.first_rss,
     Rcpp::Named("householder") = factor.path == miv::Path::kHouseholder,
     Rcpp::Named("smallest_pivot") = factor.triangle.smallest_pivot);
@@ -148,6 +150,22 @@ Rcpp::List tsls_cpp(Rcpp::List design_list, Rcpp::List request_list) {
   out["covariances"] = second;
   out["first_meats"] = first;
   return out;
+}
+
+// Sums by cell for the effect weights; ids by row of the design.
+// [[Rcpp::export(rng = false)]]
+Rcpp::List cell_sums_cpp(Rcpp::List design_list, Rcpp::NumericVector reference, SEXP ids, double cells, int threads) {
+  const miv::Design design = as_design(design_list);
+  miv::check_design(design);
+  const miv::Workers workers = as_workers(threads);
+  const miv::Factor factor = miv::factorise(design, Rcpp::as<miv::VectorXd>(reference), false, workers);
+  const miv::TslsFit fit = miv::solve_tsls(design, factor);
+  if (fit.verdict != miv::Verdict::kOk) return Rcpp::List::create(Rcpp::Named("verdict") = static_cast<int>(fit.verdict));
+  const miv::CellSums sums = miv::cell_sums(design, factor, fit, as_ids(ids), static_cast<miv::Index>(cells), workers);
+  return Rcpp::List::create(Rcpp::Named("verdict") = 0, Rcpp::Named("weight") = sums.weight, Rcpp::Named("q") = sums.q,
+                            Rcpp::Named("belief") = sums.belief, Rcpp::Named("outcome") = sums.outcome,
+                            Rcpp::Named("q_belief") = sums.q_belief, Rcpp::Named("q_outcome") = sums.q_outcome,
+                            Rcpp::Named("outcome_per_belief") = sums.outcome_per_belief);
 }
 
 // Raw columns of the design for the kept rows.

@@ -76,8 +76,13 @@ TileReader::TileReader(const Design& design, const Frame& frame)
 const Tile& TileReader::read(Index first, Index last) {
   contiguous_ = design_.kept == nullptr;
   tile_.used = 0;
+  if (contiguous_) {
+    tile_.used = last - first;
+    for (Index i = 0; i < kTileRows; ++i) tile_.rows[i] = first + i;
+    return fill();
+  }
   for (Index row = first; row < last; ++row)
-    if (contiguous_ || design_.kept[row]) tile_.rows[tile_.used++] = row;
+    if (design_.kept[row]) tile_.rows[tile_.used++] = row;
   return fill();
 }
 

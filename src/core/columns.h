@@ -104,8 +104,8 @@ class TileReader {
   std::vector<double> gaps_, sides_, value_, factor_, extra_;
 };
 
-// Columns are padded to a multiple of four for the kernels.
-inline Index padded(Index columns) { return (columns + 3) / 4 * 4; }
+// Columns are padded to an even number for the kernels.
+inline Index padded(Index columns) { return (columns + 1) / 2 * 2; }
 
 // Raw columns of the kept rows (no shift, no weight): n x width.
 MatrixXd dense_columns(const Design& design);

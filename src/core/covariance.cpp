@@ -83,8 +83,8 @@ class Scorer {
 
   static Index width(const Loadings& load) { return load.coefficients + load.beliefs * load.instruments; }
 
-  // Returns the tile's residual sum of squares.
-  double score(const Tile& tile, double* out) {
+  // Writes k columns to `out` and p blocks of l to `first`; returns the tile's residual sum of squares.
+  double score(const Tile& tile, double* out, double* first) {
     const double* values = tile.values.data();
     combine(values, load_.inputs, load_.to_basis.data(), load_.basis, load_.lag, basis_.data());
     combine(values, load_.inputs, load_.to_residuals.data(), 1 + load_.beliefs, load_.inputs, residuals_.data());
@@ -98,7 +98,7 @@ class Scorer {
     if (request_.heterogeneous && load_.over_identified()) set_projected();
     multiply(regressors, load_.coefficients, residuals_.data(), out);
     if (request_.heterogeneous && load_.over_identified()) add_heterogeneous(out);
-    first_scores(out + load_.coefficients * kTileRows);
+    first_scores(first);
     return rss;
   }
 
@@ -187,27 +187,25 @@ Grams zero_grams(const Loadings& load) {
   return {MatrixXd::Zero(k, k), std::vector<MatrixXd>(static_cast<std::size_t>(load.beliefs), MatrixXd::Zero(l, l)), 0};
 }
 
-// Scores at `second`, then each belief's at `first`, each block padded with columns of 0.
+// Scores of a tile; `second` and `padded_first` are padded with a column of 0 for the kernel.
 struct ScoreBuffer {
   explicit ScoreBuffer(const Loadings& load)
-      : scores(static_cast<std::size_t>(kTileRows * Scorer::width(load))),
-        second(static_cast<std::size_t>(kTileRows * padded(load.coefficients)), 0.0),
-        first(static_cast<std::size_t>(kTileRows * padded(load.instruments)), 0.0) {}
-  std::vector<double> scores, second, first;
+      : second(size(padded(load.coefficients)), 0.0), first(size(load.beliefs * load.instruments), 0.0), padded_first(size(padded(load.instruments)), 0.0) {}
+  static std::size_t size(Index columns) { return static_cast<std::size_t>(kTileRows * std::max<Index>(1, columns)); }
+  std::vector<double> second, first, padded_first;
 };
 
 void add_scores(const Loadings& load, ScoreBuffer& buffer, Grams& grams) {
-  std::copy_n(buffer.scores.begin(), kTileRows * load.coefficients, buffer.second.begin());
   add_gram(buffer.second.data(), padded(load.coefficients), grams.second.data());
   for (Index j = 0; j < load.beliefs; ++j) {
-    const double* scores = buffer.scores.data() + (load.coefficients + j * load.instruments) * kTileRows;
+    const double* scores = buffer.first.data() + j * load.instruments * kTileRows;
     MatrixXd& gram = grams.first[static_cast<std::size_t>(j)];
     if (load.instruments == 1) {
       gram(0, 0) += sum_of_squares(scores);
       continue;
     }
-    std::copy_n(scores, kTileRows * load.instruments, buffer.first.begin());
-    add_gram(buffer.first.data(), padded(load.instruments), gram.data());
+    std::copy_n(scores, kTileRows * load.instruments, buffer.padded_first.begin());
+    add_gram(buffer.padded_first.data(), padded(load.instruments), gram.data());
   }
 }
 
@@ -228,7 +226,7 @@ Meats meats_over_rows(const Design& design, const Factor& factor, const Loadings
       for (Index row = rows.first; row < rows.last; row += kTileRows) {
         const Tile& tile = reader.read(row, std::min(rows.last, row + kTileRows));
         if (tile.used == 0) continue;
-        part.rss += scorer.score(tile, buffer.scores.data());
+        part.rss += scorer.score(tile, buffer.second.data(), buffer.first.data());
         add_scores(load, buffer, part);
       }
       return part;
@@ -262,7 +260,7 @@ Meats meats_over_clusters(const Design& design, const Factor& factor, const Load
                           const VectorXd& group_weight, const Workers& workers) {
   const MakeFill make_fill = [&]() -> FillTile {
     const auto scorer = std::make_shared<Scorer>(design, load, request, group_weight);
-    return [scorer](const Tile& tile, double* out) { scorer->score(tile, out); };
+    return [scorer, &load](const Tile& tile, double* out) { scorer->score(tile, out, out + load.coefficients * kTileRows); };
   };
   const std::vector<MatrixXd> sums = sum_by_group(design, factor.frame, request.clusters, Scorer::width(load), make_fill, workers);
   Meats out;

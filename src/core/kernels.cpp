@@ -24,7 +24,7 @@ MIV_INLINE const Pack& at(const double* p) { return *reinterpret_cast<const Pack
 
 MIV_INLINE double total(const Pack& v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 
-// Two columns against four: eight running sums, which a core with sixteen registers holds. Written out, because compilers
+// Two columns (at a) against four (at b): eight running sums, which a core with sixteen registers holds. Written out, because compilers
 // keep the sums in registers only then.
 MIV_INLINE void gram_block(const double* a, const double* b, double* cross, Index columns) {
   const double* b0 = b;
@@ -45,17 +45,60 @@ MIV_INLINE void gram_block(const double* a, const double* b, double* cross, Inde
     s12 += y * c2;
     s13 += y * c3;
   }
-  double* out = cross;
-  out[0] += total(s00), out[1] += total(s10), out += columns;
-  out[0] += total(s01), out[1] += total(s11), out += columns;
-  out[0] += total(s02), out[1] += total(s12), out += columns;
-  out[0] += total(s03), out[1] += total(s13);
+  cross[0] += total(s00), cross[columns] += total(s10);
+  cross[1] += total(s01), cross[columns + 1] += total(s11);
+  cross[2] += total(s02), cross[columns + 2] += total(s12);
+  cross[3] += total(s03), cross[columns + 3] += total(s13);
 }
 
+// Two columns against the two at b.
+MIV_INLINE void gram_pair(const double* a, const double* b, double* cross, Index columns) {
+  const double* a1 = a + kTileRows;
+  const double* b1 = b + kTileRows;
+  Pack s00 = {0, 0, 0, 0}, s01 = s00, s10 = s00, s11 = s00, t00 = s00, t01 = s00, t10 = s00, t11 = s00;
+  for (Index r = 0; r < kTileRows; r += 8) {
+    const Pack x = at(a + r), y = at(a1 + r), c = at(b + r), d = at(b1 + r);
+    const Pack u = at(a + r + 4), v = at(a1 + r + 4), e = at(b + r + 4), f = at(b1 + r + 4);
+    s00 += x * c;
+    s01 += x * d;
+    s10 += y * c;
+    s11 += y * d;
+    t00 += u * e;
+    t01 += u * f;
+    t10 += v * e;
+    t11 += v * f;
+  }
+  cross[0] += total(s00 + t00), cross[1] += total(s01 + t01);
+  cross[columns] += total(s10 + t10), cross[columns + 1] += total(s11 + t11);
+}
+
+// Two columns against themselves; even and odd packs are summed apart to keep the adders busy.
+MIV_INLINE void gram_corner(const double* a, double* cross, Index columns) {
+  const double* b = a + kTileRows;
+  Pack s00 = {0, 0, 0, 0}, s01 = s00, s11 = s00, t00 = s00, t01 = s00, t11 = s00;
+  for (Index r = 0; r < kTileRows; r += 8) {
+    const Pack x = at(a + r), y = at(b + r), u = at(a + r + 4), v = at(b + r + 4);
+    s00 += x * x;
+    s01 += x * y;
+    s11 += y * y;
+    t00 += u * u;
+    t01 += u * v;
+    t11 += v * v;
+  }
+  cross[0] += total(s00 + t00);
+  cross[columns] += total(s01 + t01);
+  cross[columns + 1] += total(s11 + t11);
+}
+
+// Columns j and j + 1 against all before them and themselves; four of those before at a time.
 MIV_INLINE void gram_body(const double* tile, Index columns, double* cross) {
-  for (Index j = 0; j < columns; j += 4)
-    for (Index i = 0; i < j + 4; i += 2)
-      gram_block(tile + i * kTileRows, tile + j * kTileRows, cross + j * columns + i, columns);
+  for (Index j = 0; j < columns; j += 2) {
+    const double* own = tile + j * kTileRows;
+    Index i = 0;
+    for (; i + 4 <= j; i += 4) gram_block(own, tile + i * kTileRows, cross + j * columns + i, columns);
+    if (i < j) gram_pair(own, tile + i * kTileRows, cross + j * columns + i, columns);
+    gram_corner(own, cross + j * columns + j, columns);
+  }
 }
 
 MIV_INLINE Pack& to(double* p) { return *reinterpret_cast<Pack*>(p); }

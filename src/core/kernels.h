@@ -13,7 +13,7 @@ enum class Kernel { kBest, kPortable };
 void choose_kernel(Kernel kernel);
 const char* kernel_name();
 
-// Upper triangle of tile' tile added to `cross` (column-major, columns x columns); columns is a multiple of four.
+// Upper triangle of tile' tile added to `cross` (column-major, columns x columns); columns is even.
 void add_gram(const double* tile, Index columns, double* cross);
 
 // out column j = sum over i <= last(j) of tile column i * factor(i, j); last(j) = j + lag, at most inputs - 1.

@@ -154,4 +154,16 @@ MatrixXd first_stage_coefficients(const Design& design, const Factor& factor, co
   return out;
 }
 
+MatrixXd instruments_on_controls(const Design& design, const Factor& factor, const TslsFit& fit) {
+  const MatrixXd rww = pick(factor.triangle.r, fit.exogenous, fit.exogenous);
+  MatrixXd out = pick(factor.triangle.r, fit.exogenous, fit.instruments);
+  if (out.size() == 0) return out;
+  rww.triangularView<Eigen::Upper>().solveInPlace(out);
+  const auto scale = [&](Index column) { return column < design.constant() ? 1.0 : factor.frame.scale[column - design.constant()]; };
+  for (Index j = 0; j < out.cols(); ++j)
+    for (Index i = 0; i < out.rows(); ++i)
+      out(i, j) *= scale(fit.exogenous[static_cast<std::size_t>(i)]) / scale(fit.instruments[static_cast<std::size_t>(j)]);
+  return out;
+}
+
 }  // namespace miv

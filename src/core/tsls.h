@@ -35,6 +35,9 @@ ToUser to_user(const Design& design, const Factor& factor, const TslsFit& fit);
 // First-stage coefficients in the user's units: (exogenous + instruments) x p.
 MatrixXd first_stage_coefficients(const Design& design, const Factor& factor, const TslsFit& fit);
 
+// Each kept instrument on the kept controls, in the user's units: exogenous x l. The constant's row is not shifted back.
+MatrixXd instruments_on_controls(const Design& design, const Factor& factor, const TslsFit& fit);
+
 }  // namespace miv
 
 #endif
