@@ -167,14 +167,18 @@ scan_columns <- function(columns, kept = NULL) {
 
 as_mask <- function(kept) if (is.null(kept) || is.raw(kept)) kept else as.raw(kept)
 
-# People by arm (all rows with an arm), complete people by arm, and sides (arm x informed arm x side) over kept rows.
+# People by arm (all rows with an arm), complete people by arm, and sides (arm x informed arm x side) over kept rows; with a
+# value also its weighted moments by the same cells.
 # operands: by informed arm list(minuend, subtrahend), each a number or a vector.
-count_sides <- function(arm_x, arm_values, operands, kept = NULL) {
+count_sides <- function(arm_x, arm_values, operands, kept = NULL, value = NULL, weights = NULL) {
   sources <- new_sources()
   arm <- add_source(sources, arm_x, "arm")
   gaps <- gap_matrix(operands, sources)
-  counts <- count_arms_cpp(list(sources = sources$vectors, gaps = gaps, rows = length(arm_x), kept = as_mask(kept)), arm, as.numeric(arm_values))
-  counts$sides <- array(counts$sides, c(length(arm_values), length(operands), 3))
+  at <- function(x, label) if (is.null(x)) -1L else add_source(sources, x, label)
+  people <- list(gaps = gaps, rows = length(arm_x), kept = as_mask(kept), value = at(value, "value"), weights = at(weights, "weights"))
+  counts <- count_arms_cpp(c(list(sources = sources$vectors), people), arm, as.numeric(arm_values))
+  cells <- c("sides", "weight", "mean", "spread")
+  counts[cells] <- lapply(counts[cells], array, dim = c(length(arm_values), length(operands), 3))
   counts
 }
 

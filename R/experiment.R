@@ -334,10 +334,29 @@ count_people <- function(experiment) {
   kept <- keep_positive(scan, used)
   experiment["kept"] <- list(kept$kept)
   codes <- arm_codes(experiment)
-  tally <- count_sides(codes$x, codes$values, lapply(experiment$arm$informed, gap_operands, experiment = experiment), experiment$kept)
+  values <- function(kind) used[[kind]]$values
+  tally <- count_sides(codes$x, codes$values, lapply(experiment$arm$informed, gap_operands, experiment = experiment), experiment$kept,
+                       value = values("belief"), weights = if (!is.null(used$weights)) values("weights"))
   experiment$counts <- new_counts(experiment, tally, missing_causes(used, scan, kept$zero))
   check_people(experiment, used, scan, codes)
+  warn_away(experiment, tally)
   experiment
+}
+
+# A side whose mean belief moves away from the signal by more than two standard errors: what `sign` rests on fails there.
+warn_away <- function(experiment, tally) {
+  for (a in seq_along(experiment$arm$informed)) for (s in c(1, 3)) {
+    told <- match(experiment$arm$informed[a], experiment$arm$levels)
+    if (min(tally$sides[c(1, told), a, s]) < 2) next
+    variance <- tally$spread[, a, s] / tally$weight[, a, s] / (tally$sides[, a, s] - 1)
+    toward <- (s - 2) * experiment$direction * (tally$mean[told, a, s] - tally$mean[1, a, s])
+    se <- sqrt(variance[told] + variance[1])
+    if (toward >= -2 * se) next
+    warn_miv("moves_away", "People in arm `%s` %s their signal move away from it: `%s` changes by %s (SE %s) against the base arm. The weights of `sign` are then negative; check the signal, the prior and `direction`.",
+             experiment$arm$informed[a], if (s == 3) "below" else "above", experiment$roles$belief$label,
+             format((s - 2) * experiment$direction * toward, digits = 3), format(se, digits = 2))
+  }
+  invisible(experiment)
 }
 
 # Every role with its values: names say what it is for, and repeat where there are several of a kind.

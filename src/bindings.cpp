@@ -196,7 +196,7 @@ bool is_nested_cpp(Rcpp::List inner, Rcpp::List outer) {
   return miv::is_nested(ids.begin(), as_index(inner["count"]), others.begin(), ids.size());
 }
 
-// Arm counts, or weighted totals by stratum, from list(sources, gaps, rows, kept, weights).
+// Arm counts and moments of a value by arm and side, from list(sources, gaps, rows, kept, weights, value).
 // [[Rcpp::export(rng = false)]]
 Rcpp::List count_arms_cpp(Rcpp::List people, int arm, std::vector<double> values) {
   miv::Design design;
@@ -204,12 +204,15 @@ Rcpp::List count_arms_cpp(Rcpp::List people, int arm, std::vector<double> values
   design.gaps = as_gaps(people["gaps"]);
   design.rows = as_index(people["rows"]);
   design.kept = as_mask(people["kept"]);
-  const miv::ArmCounts counts = miv::count_arms(design, arm, values);
+  design.weights = {Rcpp::as<int>(people["weights"]), 1.0};
+  const miv::ArmCounts counts = miv::count_arms(design, arm, values, Rcpp::as<int>(people["value"]));
   return Rcpp::List::create(Rcpp::Named("people") = Rcpp::NumericVector(counts.people.begin(), counts.people.end()),
                             Rcpp::Named("complete") = Rcpp::NumericVector(counts.complete.begin(), counts.complete.end()),
-                            Rcpp::Named("sides") = Rcpp::NumericVector(counts.sides.begin(), counts.sides.end()));
+                            Rcpp::Named("sides") = Rcpp::NumericVector(counts.sides.begin(), counts.sides.end()),
+                            Rcpp::Named("weight") = counts.weight, Rcpp::Named("mean") = counts.mean, Rcpp::Named("spread") = counts.spread);
 }
 
+// Weighted number of people by stratum and arm, from the same list.
 // [[Rcpp::export(rng = false)]]
 Eigen::MatrixXd arm_totals_cpp(Rcpp::List people, int arm, std::vector<double> values, SEXP strata, double n_strata) {
   miv::Design design;

@@ -25,15 +25,26 @@ Index arm_of(double x, const std::vector<double>& values) {
   return -1;
 }
 
+// West's update: one pass, no cancellation.
+void add_value(double x, double weight, std::size_t cell, ArmCounts& out) {
+  out.weight[cell] += weight;
+  if (!(out.weight[cell] > 0)) return;
+  const double away = x - out.mean[cell];
+  out.mean[cell] += away * weight / out.weight[cell];
+  out.spread[cell] += weight * away * (x - out.mean[cell]);
+}
+
 }  // namespace
 
-ArmCounts count_arms(const Design& design, int arm, const std::vector<double>& values) {
+ArmCounts count_arms(const Design& design, int arm, const std::vector<double>& values, int value) {
   require(arm >= 0 && arm < static_cast<int>(design.sources.size()), "the arm is not among the sources");
   const Index arms = static_cast<Index>(values.size()), gaps = static_cast<Index>(design.gaps.size());
   ArmCounts out;
   out.people.assign(static_cast<std::size_t>(arms), 0);
   out.complete.assign(static_cast<std::size_t>(arms), 0);
   out.sides.assign(static_cast<std::size_t>(3 * arms * gaps), 0);
+  out.weight.assign(out.sides.size(), 0.0);
+  out.mean = out.spread = out.weight;
   for (Index row = 0; row < design.rows; ++row) {
     const Index a = arm_of(read(design.sources[static_cast<std::size_t>(arm)], row), values);
     if (a < 0) continue;
@@ -44,7 +55,10 @@ ArmCounts count_arms(const Design& design, int arm, const std::vector<double>& v
       const Gap& gap = design.gaps[static_cast<std::size_t>(g)];
       const double size = read(design, gap.minuend, row) - read(design, gap.subtrahend, row);
       const Index side = size > 0 ? 2 : size < 0 ? 0 : 1;
-      if (size == size) ++out.sides[static_cast<std::size_t>(a + arms * (g + gaps * side))];
+      if (!(size == size)) continue;
+      const std::size_t cell = static_cast<std::size_t>(a + arms * (g + gaps * side));
+      ++out.sides[cell];
+      if (value >= 0) add_value(read(design.sources[static_cast<std::size_t>(value)], row), read(design, design.weights, row), cell, out);
     }
   }
   return out;
