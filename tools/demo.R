@@ -68,14 +68,17 @@ signal_value <- function(text) { # "15", "signal" or "low = 74, high = 94"
 heading <- function(text) cat("\n", strrep("-", 4), " ", text, " ", strrep("-", max(4, 110 - nchar(text))), "\n\n", sep = "")
 
 run <- function(call) { # the line as a user would type it, then what it says
-  cat(paste0(c("> ", rep("+ ", 99))[seq_along(lines <- deparse(call, width.cutoff = 110))], lines), sep = "\n")
+  lines <- gsub("~(?=[[:alnum:].(])", "~ ", deparse(call, width.cutoff = 110), perl = TRUE)
+  cat(paste0(c(">", rep("+", length(lines) - 1)), " ", lines), sep = "\n")
   withCallingHandlers(
     shown <- withVisible(eval(call, globalenv())),
     warning = function(w) { cat("Warning: ", conditionMessage(w), "\n", sep = ""); invokeRestart("muffleWarning") },
     message = function(m) { cat(conditionMessage(m)); invokeRestart("muffleMessage") }
   )
-  if (shown$visible) print(shown$value)
-  cat("\n")
+  if (shown$visible) {
+    print(shown$value)
+    cat("\n")
+  }
   invisible(shown$value)
 }
 

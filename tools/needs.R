@@ -7,7 +7,7 @@
 # an ordinary user may do without: R CMD check --as-cran asks CRAN about those that are not there.
 needed <- list(demo = character(), test = "testthat", check = c("testthat", "knitr", "rmarkdown"))
 # What is welcome where apt has it; the tests that want it skip otherwise.
-welcome <- list(test = c("sandwich", "tibble", "data.table"))
+welcome <- list(demo = "ggplot2", test = c("sandwich", "tibble", "data.table"))
 # Programs of R CMD check, each with the Debian package that brings it, and packages that bring no program.
 programs <- c(qpdf = "qpdf", tidy = "tidy", pandoc = "pandoc", pdflatex = "texlive-latex-base")
 fonts <- c("texlive-latex-recommended", "texlive-fonts-recommended")
@@ -15,7 +15,7 @@ fonts <- c("texlive-latex-recommended", "texlive-fonts-recommended")
 # Processor seconds of a build from CRAN, measured on two cores with g++ 12; others are guessed.
 build_seconds <- c(
   Rcpp = 43, RcppArmadillo = 42, RcppEigen = 81, cli = 25, rlang = 25, fs = 40, ps = 10, processx = 8,
-  diffobj = 8, jsonlite = 12, testthat = 50, data.table = 60, vctrs = 60
+  diffobj = 8, jsonlite = 12, testthat = 50, fixest = 240, stringmagic = 30
 )
 
 say <- function(...) cat(sprintf(...), "\n", sep = "")
