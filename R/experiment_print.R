@@ -23,9 +23,9 @@ print.info_experiment <- function(x, ...) {
   invisible(x)
 }
 
-print_item <- function(title, text) {
+print_item <- function(title, text, indent = 9) {
   width <- max(40, getOption("width"))
-  cat(strwrap(text, width = width, initial = formatC(title, width = -9), prefix = strrep(" ", 9)), sep = "\n")
+  cat(strwrap(text, width = width, initial = formatC(title, width = -indent), prefix = strrep(" ", indent)), sep = "\n")
 }
 
 percent <- function(share, digits = 1) sprintf("%.*f%%", digits, 100 * share)
