@@ -5,6 +5,7 @@
 
 #include "kernels.h"
 #include "parallel.h"
+#include "require.h"
 
 namespace miv {
 
@@ -85,6 +86,20 @@ void standardise(const Design& design, const Moments& moments, Frame& frame) {
   }
 }
 
+namespace {
+
+// A code that points outside the sums must not be followed.
+void check_ids(const Tile& tile, const Groups& groups) {
+  bool inside = true;
+  for (Index i = 0; i < tile.used; ++i) {
+    const Index id = groups.ids[tile.rows[static_cast<std::size_t>(i)]];
+    inside &= id >= 0 && id < groups.count;
+  }
+  require(inside, "a group or cluster code lies outside its range");
+}
+
+}  // namespace
+
 std::vector<MatrixXd> sum_by_group(const Design& design, const Frame& frame, const std::vector<Groups>& groups, Index q,
                                    const MakeFill& make_fill, const Workers& workers) {
   std::vector<MatrixXd> sums;
@@ -93,7 +108,7 @@ std::vector<MatrixXd> sum_by_group(const Design& design, const Frame& frame, con
     std::vector<Index> rows;
     MatrixXd values;
   };
-  const Index chunks = count_chunks(design.rows, kGroupChunkRows), wave = std::max(1, 2 * workers.threads);
+  const Index chunks = count_chunks(design.rows, kGroupChunkRows), wave = std::max<Index>(1, 2 * static_cast<Index>(workers.threads));
   std::vector<Part> parts(static_cast<std::size_t>(std::min(chunks, wave)));
   const auto make = [&](Index chunk, Part& part) {
     const Rows rows = rows_of_chunk(chunk, design.rows, kGroupChunkRows);
@@ -105,6 +120,7 @@ std::vector<MatrixXd> sum_by_group(const Design& design, const Frame& frame, con
     for (Index row = rows.first; row < rows.last; row += kTileRows) {
       const Tile& tile = reader.read(row, std::min(rows.last, row + kTileRows));
       if (tile.used == 0) continue;
+      for (const Groups& g : groups) check_ids(tile, g);
       fill(tile, values.data());
       for (Index j = 0; j < q; ++j)
         std::copy_n(values.begin() + j * kTileRows, tile.used, part.values.col(j).data() + part.rows.size());

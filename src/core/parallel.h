@@ -2,9 +2,11 @@
 #ifndef MIV_CORE_PARALLEL_H
 #define MIV_CORE_PARALLEL_H
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -31,7 +33,11 @@ void parallel_for(Index count, int threads, const Work& work) {
     }
   };
   std::vector<std::thread> others;
-  for (int t = 1; t < threads && t < count; ++t) others.emplace_back(run);
+  others.reserve(static_cast<std::size_t>(std::min<Index>(threads, count)));
+  try {
+    for (int t = 1; t < threads && t < count; ++t) others.emplace_back(run);
+  } catch (const std::system_error&) {  // the machine gives no more threads: those there are do the work
+  }
   run();
   for (std::thread& other : others) other.join();
   if (failure) std::rethrow_exception(failure);
@@ -51,7 +57,7 @@ inline Rows rows_of_chunk(Index i, Index rows, Index chunk_rows) {
 // make(rows) -> Result for every chunk, in waves; add(result) is called on the caller's thread in chunk order.
 template <class Result, class Make, class Add>
 void for_chunks(Index rows, Index chunk_rows, const Workers& workers, const Make& make, const Add& add) {
-  const Index chunks = count_chunks(rows, chunk_rows), wave = std::max<Index>(1, 4 * workers.threads);
+  const Index chunks = count_chunks(rows, chunk_rows), wave = std::max<Index>(1, 4 * static_cast<Index>(workers.threads));
   std::vector<Result> results(std::min(chunks, wave));
   for (Index begin = 0; begin < chunks; begin += wave) {
     const Index size = std::min(wave, chunks - begin);
