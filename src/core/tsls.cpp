@@ -107,7 +107,8 @@ TslsFit solve_tsls(const Design& design, const Factor& factor) {
   for (const Index row : fit.exogenous) residual[row] = 0;
   fit.rss = residual.squaredNorm();
   fit.tss = r.col(y).tail(r.rows() - design.constant()).squaredNorm();
-  if (!(fit.tss > 0)) fit.verdict = Verdict::kConstantOutcome;
+  const double before = factor.reference.size() ? factor.reference[y] : 0.0;  // an absorbed outcome leaves rounding, not 0
+  if (!(fit.tss > kRankTolerance * kRankTolerance * before)) fit.verdict = Verdict::kConstantOutcome;
   fit.first_rss.resize(p);
   for (Index j = 0; j < p; ++j)
     fit.first_rss[j] = r.col(fit.beliefs[static_cast<std::size_t>(j)]).tail(r.rows() - first_belief).squaredNorm();
