@@ -5,6 +5,7 @@ out=$(mktemp "${TMPDIR:-/tmp}/miv-core.XXXXXX") || exit 1
 "$1" --order lex >"$out" 2>&1
 status=$?
 cat "$out"
+! grep -q '^No tests ran' "$out" || status=1
 awk -v status=$status '
   /^All tests passed/ { gsub(/[^0-9 ]/, ""); passed = $2; known = 1 }
   /^test cases:/ { n = split($0, part, "|"); known = 1
