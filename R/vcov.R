@@ -98,14 +98,18 @@ signed_sum <- function(matrices, clusters) {
   Reduce(`+`, Map(function(m, c) c$sign * m, matrices, clusters))
 }
 
-# Several ways may leave a matrix that is not positive; negative eigenvalues are then set to (nearly) 0, and it is said.
+# Several ways may leave a matrix that is not positive. Eigenvalues below 0 are then set to nearly 0, as fixest does, and it is said
+# where more than rounding moved.
 mend_negative <- function(v, clusters) {
   if (length(clusters) < 2) return(v)
   e <- eigen(v, symmetric = TRUE)
   if (all(e$values > 0)) return(v)
-  warn_miv("negative_variance", "The covariance over several ways of clustering was not positive definite; %d negative eigenvalue%s set to 0.",
-           sum(e$values <= 0), plural(sum(e$values <= 0)))
-  e$vectors %*% (pmax(e$values, 1e-16) * t(e$vectors))
+  mended <- e$vectors %*% (pmax(e$values, 1e-16 * max(e$values)) * t(e$vectors))
+  if (max(abs(mended - v)) > 1e-8 * max(abs(v))) {
+    warn_miv("negative_variance", "The covariance over several ways of clustering was not positive definite; %d negative eigenvalue%s set to 0.",
+             sum(e$values <= 0), plural(sum(e$values <= 0)))
+  }
+  mended
 }
 
 vcov_label <- function(kind) {

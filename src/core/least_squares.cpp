@@ -136,12 +136,13 @@ MatrixXd root_of_chunk(const Design& design, const Frame& frame, Rows rows) {
   return used > 0 ? fold(root, stack, used) : root;
 }
 
-DropRule drop_rule(const Design& design, const Frame& frame, const VectorXd& reference) {
+// `weight` is the total of the weights (rows, where there are none), on which rounding of the shifts grows.
+DropRule drop_rule(const Design& design, const Frame& frame, double weight, const VectorXd& reference) {
   DropRule rule;
   rule.constant = design.constant();
   rule.droppable = rule.constant + design.controls + design.instruments;
   rule.noise = VectorXd::Zero(design.total());
-  const double rounding = 4 * std::numeric_limits<double>::epsilon() * std::sqrt(static_cast<double>(design.rows));
+  const double rounding = 4 * std::numeric_limits<double>::epsilon() * std::sqrt(weight);
   if (design.constant())
     rule.noise.tail(design.width()) = rounding * frame.shift.cwiseProduct(frame.scale).cwiseAbs();
   if (reference.size() == 0) return rule;
@@ -150,12 +151,15 @@ DropRule drop_rule(const Design& design, const Frame& frame, const VectorXd& ref
   return rule;
 }
 
-// The outcome is explained so well that its residual would be the difference of two nearly equal numbers.
-bool is_nearly_perfect(const Triangle& triangle, const MatrixXd& cross, const Design& design) {
+// A belief or the outcome is explained so well that what is left of it would be the difference of two nearly equal numbers:
+// a belief by the controls, the outcome by everything before it.
+bool is_nearly_perfect(const Triangle& triangle, const MatrixXd& cross, const Design& design, const DropRule& rule) {
   constexpr double kPerfect = 1e-4;  // NIST Norris (6e-6) keeps twelve digits of its standard errors by this
-  const Index y = triangle.r.cols() - 1;
-  const double centred = design.constant() ? cross(y, y) - cross(0, y) * cross(0, y) / cross(0, 0) : cross(y, y);
-  return triangle.r(y, y) * triangle.r(y, y) < kPerfect * centred;
+  const VectorXd norms = centred_norms(cross, rule);
+  const Index y = triangle.r.cols() - 1, controls = rule.constant + design.controls;
+  for (Index j = rule.droppable; j < y; ++j)
+    if (triangle.r.col(j).segment(controls, j - controls + 1).squaredNorm() < kPerfect * norms[j]) return true;
+  return triangle.r(y, y) * triangle.r(y, y) < kPerfect * norms[y];
 }
 
 }  // namespace
@@ -183,13 +187,14 @@ Factor factorise(const Design& design, const VectorXd& reference, bool wide, con
   out.finite = moments.finite();
   if (!out.finite || out.n == 0) return out;
   if (recentre(design, moments, out.frame)) moments = compute_moments(design, out.frame, workers);
-  const DropRule rule = drop_rule(design, out.frame, before);
+  const double weight = design.constant() ? moments.cross(0, 0) : 0.0;
+  const DropRule rule = drop_rule(design, out.frame, weight, before);
   out.reference = rule.reference;
   out.triangle = cholesky_in_order(moments.cross, rule);
-  if (out.triangle.smallest_pivot > kCrossProductFloor && !is_nearly_perfect(out.triangle, moments.cross, design)) return out;
+  if (out.triangle.smallest_pivot > kCrossProductFloor && !is_nearly_perfect(out.triangle, moments.cross, design, rule)) return out;
   out.path = Path::kHouseholder;
   standardise(design, moments, out.frame);
-  const DropRule unit_rule = drop_rule(design, out.frame, before);
+  const DropRule unit_rule = drop_rule(design, out.frame, weight, before);
   out.reference = unit_rule.reference;
   out.triangle = householder_in_order(root_of_rows(design, out.frame, workers), unit_rule);
   return out;
