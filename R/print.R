@@ -3,8 +3,8 @@
 #' @export
 print.miv <- function(x, digits = max(3, getOption("digits") - 3), ...) {
   print_words(fit_title(x))
-  print_line("Formula", deparse_one(x$formula_full))
-  if (length(x$beliefs)) print_effects(x, digits) else print(format(x$coefficients, digits = digits), quote = FALSE)
+  print_line("Formula", deparse_one(if (is.null(x$recipe$stage)) x$formula_full else x$formula))
+  if (length(effect_names(x))) print_effects(x, digits) else print(format(x$coefficients, digits = digits), quote = FALSE)
   print_line(people_title(x), people_words(x$nobs, x$rows))
   print_line("First stage", first_stage_words(x$first_stage))
   invisible(x)
@@ -12,14 +12,17 @@ print.miv <- function(x, digits = max(3, getOption("digits") - 3), ...) {
 
 print_effects <- function(fit, digits) {
   interval <- belief_intervals(fit, 0.95)
-  for (name in fit$beliefs) {
+  for (name in rownames(interval)) {
     error <- sqrt(fit$vcov[name, name])
-    number <- function(x) fixed(x, decimals_for(error, digits))
-    print_line(if (length(fit$beliefs) > 1) name else "Estimate",
-               sprintf("%s (standard error %s), 95%% interval %s.", number(fit$coefficients[[name]]), number(error), range_words(interval[name, ], number)))
+    number <- function(x) fixed(x, decimals_for(error, digits - 1))
+    print_line("Estimate", sprintf("%s%s (SE %s), 95%% interval %s.", which_effect(fit, name), number(fit$coefficients[[name]]), number(error),
+                                   range_words(interval[name, ], number)))
   }
   print_line("Std. errors", paste0(vcov_words(fit$vcov_kind), "."))
 }
+
+# The name in front of a number, where the title leaves it open.
+which_effect <- function(x, name) if (length(effect_names(x)) == 1) "" else sprintf("`%s` ", name)
 
 #' @param x A summary.
 #' @param digits Significant digits.
@@ -33,8 +36,9 @@ print.summary.miv <- function(x, digits = max(3, getOption("digits") - 3), all =
   cat("\n")
   print_intervals(x, digits)
   print_line("Std. errors", paste0(vcov_words(x$vcov_kind), few_clusters_words(x$vcov_kind), ".", both_scores_words(x, digits)))
-  print_line(people_title(x), paste0(people_words(x$nobs, x$rows), left_out_words(x$left_out, x$rows - x$nobs)))
+  print_line(x$who, paste0(people_words(x$nobs, x$rows), left_out_words(x$left_out, x$rows - x$nobs)))
   print_line("First stage", first_stage_words(x$first_stage))
+  if (!is.null(x$instrument_tests)) print_line("Instruments", tests_words(x$instrument_tests, x$single_belief))
   print_line("Added", x$added)
   print_line("Absorbed", effects_words(x$fixed_effects))
   print_line("Dropped", dropped_words(setdiff(x$dropped, problem_levels(x))))
@@ -66,10 +70,10 @@ shorten <- function(names, most) ifelse(nchar(names) > most, paste0(substr(names
 
 show_number <- function(x, digits) format(signif(x, digits), digits = digits, trim = TRUE)
 
-# Estimates are shown as precisely as their standard errors: one digit less than the table.
+# Estimate and interval are shown as precisely as the standard error, which has `digits` digits.
 decimals_for <- function(error, digits) {
   if (!is.finite(error) || error <= 0) return(NULL)
-  max(0, digits - 2 - floor(log10(error)))
+  max(0, digits - 1 - floor(log10(error)))
 }
 
 fixed <- function(x, decimals) if (is.null(decimals) || decimals > 8) formatC(x, digits = 3, format = "g") else formatC(x, digits = decimals, format = "f", big.mark = ",")
@@ -82,10 +86,10 @@ print_weights <- function(x) {
 }
 
 print_intervals <- function(x, digits) {
-  for (name in x$beliefs) {
-    number <- function(v) fixed(v, decimals_for(x$coefficients[name, 2], digits))
-    print_line("Interval", sprintf("%s%s (%s%%, t with %s degrees of freedom).", if (length(x$beliefs) > 1) paste0("`", name, "` ") else "",
-                                   range_words(x$conf.int[name, ], number), format(100 * x$conf.level), big_number(x$df_inference)))
+  for (name in rownames(x$conf.int)) {
+    number <- function(v) fixed(v, decimals_for(x$coefficients[name, 2], digits - 1))
+    print_line("Interval", sprintf("%s%s (%s%%, t with %s degrees of freedom).", which_effect(x, name), range_words(x$conf.int[name, ], number),
+                                   format(100 * x$conf.level), big_number(x$df_inference)))
   }
 }
 
@@ -93,8 +97,15 @@ print_intervals <- function(x, digits) {
 
 fit_title <- function(fit) {
   outcome <- quote_names(deparse_one(fit$formula[[2]]))
+  if (!is.null(fit$recipe$stage)) return(sprintf("%s: %s on %s", stage_words(fit), outcome, quote_names(fit$leading, 4)))
   if (length(fit$beliefs) == 0) return(sprintf("Least squares: %s on %s", outcome, least_squares_words(fit)))
-  sprintf("Effect of %s on %s, %s", paste(quote_names(fit$beliefs), collapse = " and "), outcome, instrument_words(fit))
+  sprintf("Effect of %s on %s, %s", and_names(fit$beliefs), outcome, instrument_words(fit))
+}
+
+and_names <- function(names) paste0("`", names, "`", collapse = " and ")
+
+stage_words <- function(fit) {
+  switch(fit$recipe$stage$kind, first_stage = "First stage", reduced_form = "Reduced form", ols = "Least squares")
 }
 
 least_squares_words <- function(fit) {
@@ -139,7 +150,7 @@ both_scores_words <- function(x, digits) {
 }
 
 # Any data may come through the back door.
-people_title <- function(x) if (x$door == "miv") "People" else "Rows"
+people_title <- function(fit) if (fit$recipe$door == "miv") "People" else "Rows"
 
 people_words <- function(n, rows) if (n == rows) sprintf("%s, nobody left out.", big_number(n)) else sprintf("%s of %s.", big_number(n), big_number(rows))
 
@@ -149,7 +160,9 @@ left_out_words <- function(causes, lost) {
   sprintf(" Left out: %s%s.", paste(verb, vapply(causes, big_number, ""), collapse = ", "), if (sum(causes) > lost) " (some for several causes)" else "")
 }
 
-first_stage_words <- function(stage) {
+first_and_names <- function(names) paste0("`", names, "`", collapse = " and ")
+
+stage_words <- function(stage) {
   if (is.null(stage)) return("")
   f <- ifelse(is.finite(stage$F), paste("F =", show_f(stage$F)), "F not available (more instruments than clusters)")
   if (length(f) > 1) f <- sprintf("`%s` %s", names(stage$F), f)
@@ -160,9 +173,10 @@ show_f <- function(f) ifelse(f < 10, formatC(f, digits = 2, format = "f"), forma
 
 # What the package put in beside the user's controls.
 added_words <- function(fit) {
-  if (fit$door != "miv") return("")
+  if (fit$recipe$door != "miv") return("")
   said <- c(level_words(fit$levels), if (length(fit$stratum)) sprintf("effects of the strata `%s`", fit$stratum))
-  paste0(if (length(said)) paste0(paste(said, collapse = "; "), ".") else "", centring_words(fit))
+  words <- if (length(said)) paste0(paste(said, collapse = "; "), ".") else ""
+  if (identical(fit$recipe$stage$kind, "ols")) words else paste0(words, centring_words(fit))
 }
 
 kLevelWords <- c(.side = "dummies of the side of the gap", .pattern = "dummies of the pattern of sides", .gap = "the gap", .exposure = "the function of the gap",
@@ -223,8 +237,9 @@ gap_zero_words <- function(people) {
 
 set_title <- function(set) {
   first <- set[[1]]
+  if (!is.null(first$recipe$stage)) return(sprintf("%s, %d fits", stage_words(first), length(set)))
   if (length(first$beliefs) == 0) return(sprintf("Least squares, %d outcomes", length(set)))
-  sprintf("Effect of %s on %d outcomes, %s", paste(quote_names(first$beliefs), collapse = " and "), length(set), instrument_words(first))
+  sprintf("Effect of %s on %d outcomes, %s", and_names(first$beliefs), length(set), instrument_words(first))
 }
 
 #' @export
@@ -250,12 +265,12 @@ print_set <- function(x, digits) {
 }
 
 set_frame <- function(table, digits, level) {
-  number <- function(v) mapply(function(x, error) fixed(x, decimals_for(error, digits)), v, table$std.error)
+  number <- function(v) mapply(function(x, error) fixed(x, decimals_for(error, digits - 1)), v, table$std.error)
   shown <- cbind(estimate = number(table$estimate), "std. error" = number(table$std.error),
                  interval = sprintf("%s to %s", number(table$conf.low), number(table$conf.high)), p = format.pval(table$p.value, digits = 3, eps = 1e-4),
                  people = big_number(table$nobs), F = show_f(table$first_stage_F))
   colnames(shown)[3] <- paste0(format(100 * level), "% interval")
-  if (anyDuplicated(table$outcome)) shown <- cbind(belief = table$term, shown)
+  if (anyDuplicated(table$outcome)) shown <- cbind(term = table$term, shown)
   if (all(is.na(table$first_stage_F))) shown <- shown[, colnames(shown) != "F", drop = FALSE]
   rownames(shown) <- shorten(table$outcome, 24)
   shown

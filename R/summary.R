@@ -22,7 +22,8 @@
 #' @param conf.level Of the interval, between 0 and 1.
 #' @param ... Nothing: misspelt arguments are refused here.
 #' @return An object of class `summary.miv`: a list in which `coefficients` is the matrix of `Estimate`, `Std. Error`, `t value` and
-#'   `Pr(>|t|)`, one row per coefficient, belief first, so that `coef(summary(fit))` is that matrix; `conf.int` the intervals of the beliefs; `vcov`,
+#'   `Pr(>|t|)`, one row per coefficient, belief first, so that `coef(summary(fit))` is that matrix; `conf.int` the intervals of the beliefs (in a [first_stage()], [reduced_form()] or
+#'   [ols()] of what stands in their place); `vcov`,
 #'   `vcov_kind`, `df_inference` (of t), `both_scores` (the beliefs' standard errors under both scores, where over-identified), `nobs`, `rows`, `left_out` (rows
 #'   left out, by cause; one person may count under several), `first_stage` (`F`, `df1`, `df2`), `fixed_effects`, `dropped`, `sigma`,
 #'   `r.squared`, `path`, `guarantee`, and `weightless` (people at gap 0 in the fit, who carry no weight; `NULL` where not known).
@@ -41,12 +42,13 @@ summary.miv <- function(object, vcov = NULL, scores = NULL, conf.level = 0.95, .
   check_dots(dot_names(...), c("vcov", "scores", "conf.level"))
   check_level(conf.level, "conf.level")
   fit <- with_vcov(object, vcov, scores)
-  kept <- c("vcov", "vcov_kind", "nobs", "rows", "df.residual", "df_inference", "sigma", "r.squared", "beliefs", "instruments", "levels",
+  kept <- c("vcov", "vcov_kind", "nobs", "rows", "df.residual", "df_inference", "sigma", "r.squared", "beliefs", "leading", "instruments", "levels",
             "controls", "fixed_effects", "dropped", "first_stage", "over_identified", "path", "door", "exposure", "guarantee", "call")
   structure(c(
-    list(title = fit_title(fit), coefficients = coefficient_table(fit), conf.int = belief_intervals(fit, conf.level), conf.level = conf.level),
+    list(title = fit_title(fit), who = people_title(fit), coefficients = coefficient_table(fit), conf.int = belief_intervals(fit, conf.level), conf.level = conf.level),
     fit[kept],
-    list(both_scores = both_scores(fit), left_out = rows_left_out(fit), added = added_words(fit), weightless = weightless_people(fit))),
+    list(both_scores = both_scores(fit), left_out = rows_left_out(fit), added = added_words(fit), weightless = weightless_people(fit)),
+    if (inherits(fit, "miv_first_stage")) list(instrument_tests = instrument_tests(fit), single_belief = single_belief(fit))),
     class = "summary.miv")
 }
 
@@ -61,10 +63,14 @@ coefficient_table <- function(fit) {
   cbind(Estimate = fit$coefficients, "Std. Error" = se, "t value" = t, "Pr(>|t|)" = 2 * stats::pt(-abs(t), fit$df_inference))
 }
 
+# What the fit is about: the beliefs, or what stands in their place in a first stage, reduced form or ols().
+effect_names <- function(fit) c(fit$beliefs, fit$leading)
+
 belief_intervals <- function(fit, level) {
-  table <- coefficient_table(fit)[fit$beliefs, , drop = FALSE]
+  names <- effect_names(fit)
+  table <- coefficient_table(fit)[names, , drop = FALSE]
   reach <- stats::qt((1 + level) / 2, fit$df_inference) * table[, 2]
-  matrix(c(table[, 1] - reach, table[, 1] + reach), ncol = 2, dimnames = list(fit$beliefs, c("conf.low", "conf.high")))
+  matrix(c(table[, 1] - reach, table[, 1] + reach), ncol = 2, dimnames = list(names, c("conf.low", "conf.high")))
 }
 
 # Standard errors of the beliefs under both scores, where the two can differ; else NULL.
@@ -119,7 +125,8 @@ summary.miv_set <- function(object, vcov = NULL, scores = NULL, conf.level = 0.9
 }
 
 outcome_row <- function(outcome, summary) {
-  terms <- if (length(summary$beliefs)) summary$beliefs else rownames(summary$coefficients)
+  terms <- effect_names(summary)
+  if (length(terms) == 0) terms <- rownames(summary$coefficients)
   table <- summary$coefficients[terms, , drop = FALSE]
   reach <- stats::qt((1 + summary$conf.level) / 2, summary$df_inference) * table[, 2]
   data.frame(outcome = outcome, term = terms, estimate = table[, 1], std.error = table[, 2], statistic = table[, 3], p.value = table[, 4],
