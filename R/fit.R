@@ -43,7 +43,7 @@ absorb <- function(problem, sample) {
   if (length(problem$effects) == 0) {
     return(list(design = core_design(problem, sample$kept), reference = numeric(), count = 0, match = as_they_are, nested = function(clusters) 0))
   }
-  indices <- lapply(problem$effects, effect_index, problem = problem, kept = sample$kept)
+  indices <- if (is.null(sample$indices)) lapply(problem$effects, effect_index, problem = problem, kept = sample$kept) else sample$indices
   sizes <- vapply(indices, `[[`, 0, "count")
   nested <- function(clusters) nested_count(indices, sizes, clusters)
   count <- sum(sizes) - (length(sizes) - 1)

@@ -92,14 +92,24 @@ read_na_action <- function(na_action) {
   name
 }
 
-check_na_fail <- function(answer, na_action) {
-  if (na_action != "fail" || is.null(answer$sample$kept)) return(invisible(answer))
-  abort_miv("missing_values", "%d of %d rows are not complete%s, and `na.action` is na.fail.", sum(answer$sample$kept == 0L), answer$sample$rows, told_missing(answer$sample$missing))
+# Rows left out by `subset`, a weight of 0 or for being alone in a fixed effect do not count.
+check_na_fail <- function(answer, problem, na_action) {
+  if (na_action != "fail") return(invisible(answer))
+  missing <- answer$sample$missing
+  missing <- c(missing[!grepl("^alone in ", names(missing))], missing_roles(problem))
+  if (length(missing) == 0) return(invisible(answer))
+  abort_miv("missing_values", "Rows are not complete (%s), and `na.action` is na.fail.", paste(sprintf("`%s` missing in %d", names(missing), missing), collapse = ", "))
 }
 
-told_missing <- function(missing) {
-  if (length(missing) == 0) return("")
-  sprintf(" (%s)", paste(sprintf("`%s` missing in %d", names(missing), missing), collapse = ", "))
+# Of the roles of an experiment, within `subset`.
+missing_roles <- function(problem) {
+  experiment <- problem$recipe$experiment
+  if (is.null(experiment$kept)) return(integer())
+  roles <- used_roles(experiment)
+  off <- subset_mask(problem) == 0L
+  counts <- vapply(roles, function(role) sum(if (length(off)) is.na(role$values) & !off else is.na(role$values)), 0)
+  names(counts) <- vapply(roles, `[[`, "", "label")
+  counts[counts > 0 & !duplicated(names(counts))]
 }
 
 # The three steps of both doors after the recipe: problem, numbers, object.
@@ -108,7 +118,8 @@ fit_recipe <- function(recipe, vcov, scores, call, na_action) {
   problem <- read_problem(recipe)
   choice <- read_vcov(vcov, recipe$experiment)
   answer <- fit_problem(problem, core_choice(choice), scores)
-  check_na_fail(answer, na_action)
+  check_na_fail(answer, problem, na_action)
+  say_singletons(answer$sample$missing)
   fit <- new_miv(problem, answer, choice, scores, call, na_action)
   say_cautions(fit)
   fit
@@ -131,6 +142,12 @@ say_cautions <- function(fit) {
              paste(vapply(fit$experiment$roles$cluster, `[[`, "", "label"), collapse = "`, `"), fit$vcov_kind$type)
   }
   invisible(fit)
+}
+
+say_singletons <- function(missing) {
+  alone <- missing[grepl("^alone in ", names(missing))]
+  if (length(alone) == 0) return(invisible(missing))
+  inform_miv("singletons", "%d %s out, %s: nobody to compare with there.", alone, if (alone == 1) "person is left" else "people are left", names(alone))
 }
 
 say_dropped <- function(fit) {

@@ -171,7 +171,38 @@ read_sample <- function(problem) {
   if (n == 0) stop_no_rows(scan, labels, problem)
   missing <- scan$missing
   names(missing) <- labels
-  list(kept = kept, n = n, missing = missing[missing > 0], rows = problem$rows)
+  drop_singletons(problem, list(kept = kept, n = n, missing = missing[missing > 0], rows = problem$rows))
+}
+
+# Somebody alone in a level of an absorbed effect tells nothing and is left out, then whoever is alone without them: the rule of
+# fixest and reghdfe. The last indices go along, for absorb().
+drop_singletons <- function(problem, sample) {
+  if (length(problem$effects) == 0) return(sample)
+  repeat {
+    sample$indices <- lapply(problem$effects, effect_index, problem = problem, kept = sample$kept)
+    alone <- unique(unlist(lapply(sample$indices, rows_alone, n = sample$n)))
+    if (length(alone) == 0) return(sample)
+    sample <- leave_out(sample, alone, problem)
+  }
+}
+
+# Rows whose level has nobody else. Ids start at 0, which tabulate() does not count.
+rows_alone <- function(index, n) {
+  later <- tabulate(index$ids, index$count - 1)
+  which(index$ids %in% (which(c(n - sum(later), later) == 1) - 1L))
+}
+
+leave_out <- function(sample, rows, problem) {
+  label <- paste0("alone in ", paste(vapply(problem$effects, `[[`, "", "label"), collapse = " or "))
+  if (length(rows) == sample$n) {
+    abort_miv("singletons", "Each of the %d people is %s, so the fixed effects explain everything; take them out or group them.", sample$n, label)
+  }
+  if (is.null(sample$kept)) sample$kept <- rep(as.raw(1), sample$rows)
+  sample$kept[rows] <- as.raw(0)
+  sample$n <- sample$n - length(rows)
+  known <- sample$missing[label]
+  sample$missing[label] <- length(rows) + if (is.na(known)) 0 else known
+  sample
 }
 
 check_weight_column <- function(x, label, scan, j, kept) {
