@@ -45,6 +45,7 @@ were <- function(arms) sprintf("arm%s %s %s", plural(length(arms)), quote_names(
 signal_text <- function(signal, experiment) {
   if (is.null(signal$role)) return(signal_label(signal))
   range <- range(role_values(experiment, signal$role), na.rm = TRUE)
+  if (range[1] == range[2]) return(sprintf("%s (%s)", signal_label(signal), format(range[1], digits = 4)))
   sprintf("%s, %s to %s", signal_label(signal), format(range[1], digits = 4), format(range[2], digits = 4))
 }
 
