@@ -140,13 +140,18 @@ own_levels <- function(name, atoms, people) {
 
 # One dummy per side (or pattern of sides, with several informed arms), the first one left to the constant.
 side_levels <- function(people) {
-  grid <- expand.grid(people$sides)
-  grid <- grid[do.call(order, unname(as.list(grid))), , drop = FALSE]
+  grid <- side_grid(people$sides)
   stem <- if (people$several) ".pattern" else ".side"
   lapply(seq_len(nrow(grid))[-1], function(i) {
     atoms <- lapply(seq_along(people$arms), function(a) atom_side_is(a - 1L, grid[i, a]))
     list(name = paste0(stem, paste(grid[i, ], collapse = ",")), products = list(atoms), added = TRUE)
   })
+}
+
+# Every combination of the sides that occur, one column per informed arm.
+side_grid <- function(sides) {
+  grid <- expand.grid(sides)
+  grid[do.call(order, unname(as.list(grid))), , drop = FALSE]
 }
 
 arm_columns <- function(people) {
@@ -157,9 +162,10 @@ arm_columns <- function(people) {
 
 # Names of the level controls' variables in the flat formula.
 level_variables <- function(levels) {
-  stems <- sub("^(\\.side|\\.pattern|\\.arm).*$", "\\1", column_names(levels))
-  lapply(unique(stems), as.name)
+  lapply(unique(level_stems(column_names(levels))), as.name)
 }
+
+level_stems <- function(names) sub("^(\\.side|\\.pattern|\\.arm).*$", "\\1", names)
 
 guarantee_of <- function(name, arm_control, pooled, keeps_sign) {
   if (!pooled) return("none with one instrument per arm: weights may be negative")
