@@ -71,6 +71,7 @@ MatrixXd arm_totals(const Design& design, int arm, const std::vector<double>& va
     if (design.kept && !design.kept[row]) continue;
     const Index a = arm_of(read(design.sources[static_cast<std::size_t>(arm)], row), values);
     const Index s = strata ? strata[row] : 0;
+    require(s < n_strata, "a stratum code lies outside its range");
     if (a >= 0 && s >= 0) out(s, a) += read(design, design.weights, row);
   }
   return out;

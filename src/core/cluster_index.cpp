@@ -10,6 +10,14 @@ namespace miv {
 
 namespace {
 
+// Every bit of the key reaches the low bits that choose the slot. Small whole numbers as doubles differ only in their highest
+// bits, pairs of codes only in a few of either half. The finaliser of splitmix64.
+std::uint64_t scatter(std::uint64_t key) {
+  key = (key ^ key >> 30) * 0xBF58476D1CE4E5B9ull;
+  key = (key ^ key >> 27) * 0x94D049BB133111EBull;
+  return key ^ key >> 31;
+}
+
 // Open addressing on 64-bit keys.
 class Table {
  public:
@@ -19,7 +27,7 @@ class Table {
     keys_.resize(size_);
   }
   int code(std::uint64_t key) {
-    std::uint64_t at = (key * 0x9E3779B97F4A7C15ull) >> 20 & (size_ - 1);
+    std::uint64_t at = scatter(key) & (size_ - 1);
     while (codes_[at] >= 0 && keys_[at] != key) at = (at + 1) & (size_ - 1);
     if (codes_[at] < 0) {
       codes_[at] = next_++;
@@ -39,7 +47,7 @@ class Table {
     keys_.assign(size_, 0);
     for (std::size_t i = 0; i < codes.size(); ++i) {
       if (codes[i] < 0) continue;
-      std::uint64_t at = (keys[i] * 0x9E3779B97F4A7C15ull) >> 20 & (size_ - 1);
+      std::uint64_t at = scatter(keys[i]) & (size_ - 1);
       while (codes_[at] >= 0) at = (at + 1) & (size_ - 1);
       codes_[at] = codes[i];
       keys_[at] = keys[i];
