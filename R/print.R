@@ -160,9 +160,7 @@ left_out_words <- function(causes, lost) {
   sprintf(" Left out: %s%s.", paste(verb, vapply(causes, big_number, ""), collapse = ", "), if (sum(causes) > lost) " (some for several causes)" else "")
 }
 
-first_and_names <- function(names) paste0("`", names, "`", collapse = " and ")
-
-stage_words <- function(stage) {
+first_stage_words <- function(stage) {
   if (is.null(stage)) return("")
   f <- ifelse(is.finite(stage$F), paste("F =", show_f(stage$F)), "F not available (more instruments than clusters)")
   if (length(f) > 1) f <- sprintf("`%s` %s", names(stage$F), f)
