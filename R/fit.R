@@ -5,7 +5,7 @@
 fit_problem <- function(problem, choice, scores = "usual") {
   check_leverage(problem, choice)
   choice <- add_clusters(problem, choice)
-  quick <- length(problem$effects) == 0 && problem$weights < 0 && !problem$centred && length(choice$ways) == 0
+  quick <- length(problem$effects) == 0 && problem$weights < 0 && !problem$centred && length(choice$ways) == 0 && is.null(problem$recipe$stage)
   sample <- if (quick) list(kept = problem$kept, n = NA, missing = integer(), rows = problem$rows) else read_sample(problem)
   answer <- run_core(problem, sample, choice, scores)
   if (answer$verdict == 1L) {                                # a value was not finite: look at the rows, then once more
@@ -69,19 +69,25 @@ demean_columns <- function(problem, sample, indices) {
   }
   x <- dense_columns_cpp(core_design(problem, sample$kept))
   w <- if (problem$weights >= 0) keep_rows(problem$sources$vectors[[problem$weights + 1L]], sample$kept)
-  ids <- as.data.frame(lapply(indices, function(index) keep_ids(index, sample$kept)$ids))
-  centre <- colSums(if (is.null(w)) x / nrow(x) else x * (w / sum(w)))
-  x <- sweep(x, 2, centre)
-  reference <- colSums(if (is.null(w)) x^2 else x^2 * w)
-  scale <- ifelse(reference > 0, sqrt(reference / nrow(x)), 1)   # the projections stop at an absolute distance
-  net <- fixest::demean(sweep(x, 2, scale, "/"), ids, weights = w, tol = 1e-12, iter = 100000L, nthreads = threads(), notes = FALSE)
-  columns <- lapply(seq_len(ncol(net)), function(j) net[, j] * scale[j])
+  demeaned <- demean_several(x, lapply(indices, function(index) keep_ids(index, sample$kept)$ids), w)
+  net <- demeaned$net
+  columns <- lapply(seq_len(ncol(net)), function(j) net[, j])
   vectors <- if (is.null(w)) columns else c(columns, list(as.numeric(w)))
   recipes <- lapply(seq_along(columns), function(j) list(list(atom_numeric(j - 1L))))
   design <- list(sources = vectors, gaps = matrix(0, 4, 0), columns = recipes, controls = length(problem$controls), instruments = length(problem$instruments),
                  beliefs = length(problem$beliefs), intercept = FALSE, weights = if (is.null(w)) -1L else length(columns), groups = NULL, n_groups = 0,
                  rows = nrow(net), kept = NULL)
-  list(design = design, reference = 1e4 * reference)   # they leave more of an absorbed column than rounding would
+  list(design = design, reference = 1e4 * demeaned$reference)   # they leave more of an absorbed column than rounding would
+}
+
+# list(net: x less the effects; reference: weighted sums of squares about the mean before that)
+demean_several <- function(x, ids, w) {
+  centre <- colSums(if (is.null(w)) x / nrow(x) else x * (w / sum(w)))
+  x <- sweep(x, 2, centre)
+  reference <- colSums(if (is.null(w)) x^2 else x^2 * w)
+  scale <- ifelse(reference > 0, sqrt(reference / nrow(x)), 1)   # the projections stop at an absolute distance
+  net <- fixest::demean(sweep(x, 2, scale, "/"), as.data.frame(ids, col.names = seq_along(ids)), weights = w, tol = 1e-12, iter = 100000L, nthreads = threads(), notes = FALSE)
+  list(net = sweep(net, 2, scale, "*"), reference = reference)
 }
 
 keep_rows <- function(x, kept) if (is.null(kept)) x else x[kept == 1L]
@@ -141,12 +147,14 @@ stop_first_stage <- function(answer, problem) {
 
 # ---- numbers with names ----
 
-# Coefficients, covariance and first stage in the user's order: beliefs, constant, controls.
+# Coefficients, covariance and first stage in the user's order: beliefs (in a stage: what took their place), constant, controls.
 name_answer <- function(answer, problem, choice) {
   names <- c("(Intercept)", column_names(problem$controls), column_names(problem$instruments))
-  exogenous <- names[answer$exogenous + 1L]
+  leading <- answer$exogenous > length(problem$controls) - problem$leading
+  places <- c(answer$exogenous[leading], answer$exogenous[!leading])
+  exogenous <- names[places + 1L]
   beliefs <- column_names(problem$beliefs)
-  order <- c(length(exogenous) + seq_along(beliefs), seq_along(exogenous))
+  order <- c(length(exogenous) + seq_along(beliefs), which(leading), which(!leading))
   labels <- c(beliefs, exogenous)
   scale2 <- answer$outcome_scale^2
   n <- answer$n
@@ -155,7 +163,7 @@ name_answer <- function(answer, problem, choice) {
   out <- list(
     coefficients = stats::setNames(answer$coefficients[order], labels),
     bread = with_names(answer$unscaled[order, order, drop = FALSE] * scale2, labels), n = n, rank = k, rss = rss, tss = answer$tss / scale2,
-    sigma2 = rss / (n - k), instruments = names[answer$instruments + 1L], exogenous = exogenous,
+    sigma2 = rss / (n - k), leading = exogenous[seq_len(sum(leading))], places = list(exogenous = places, instruments = answer$instruments), instruments = names[answer$instruments + 1L], exogenous = exogenous,
     dropped = setdiff(names[-1], c(exogenous, names[answer$instruments + 1L])), k_nested = k - answer$nested,
     path = if (answer$householder) "Householder QR" else "cross-products", smallest_pivot = answer$smallest_pivot)
   out$vcov <- covariance_of(answer, choice, out, order, labels)

@@ -26,6 +26,8 @@ new_miv <- function(problem, answer, choice, scores, call, na_action) {
     over_identified = length(named$instruments) > length(problem$beliefs),
     path = named$path,
     smallest_pivot = named$smallest_pivot,
+    leading = named$leading,                        # of a first stage, reduced form or ols(): what stands in the beliefs' place
+    places = named$places,                          # design columns of the exogenous coefficients (0: the constant) and of the instruments
     exposure = problem$exposure, arm_control = problem$recipe$arm_control, guarantee = problem$guarantee,
     door = problem$door,
     experiment = problem$recipe$experiment, data = problem$data, recipe = problem$recipe,
@@ -35,9 +37,17 @@ new_miv <- function(problem, answer, choice, scores, call, na_action) {
     formula_full = problem$recipe$formula,
     terms = problem$terms, xlevels = problem$xlevels,
     na.action = omitted_rows(answer$sample$kept, problem$data, na_action),
-    call = call)
+    na_rule = na_action,
+    call = settled_call(call, na_action))
   fit <- structure(fit, class = "miv")
   finish_vcov(fit, choice)
+}
+
+# expand.model.frame() evaluates these two again: formula() binds the data to one name, and na.action is a function there.
+settled_call <- function(call, na_action) {
+  if (!is.null(call$data) && !is.symbol(call$data)) call$data <- as.name(if (is.language(call$data)) deparse_one(call$data) else "data")
+  if (!is.null(call$na.action)) call$na.action <- as.name(paste0("na.", na_action))
+  call
 }
 
 # What the core is asked for where the user brings the covariance along.
@@ -60,7 +70,8 @@ check_vcov_value <- function(v, fit) {
 
 kind_of <- function(choice, answer, scores) {
   ways <- Filter(function(c) !is.na(c$way), answer$clusters)
-  list(type = choice$type, cluster = vapply(choice$ways, `[[`, "", "label"), n_clusters = vapply(ways, `[[`, 0, "count"), scores = scores, ways = choice$ways)
+  list(type = choice$type, cluster = vapply(choice$ways, `[[`, "", "label"), n_clusters = vapply(ways, `[[`, 0, "count"), scores = scores, ways = choice$ways,
+       value = if (choice$type == "function") choice$value)
 }
 
 inference_df <- function(named, answer) {

@@ -2,7 +2,8 @@
 
 # recipe: list(door, formula, exposure, arm_control, pool, weights, subset, experiment or data), all that is needed to build it again.
 read_problem <- function(recipe) {
-  if (recipe$door == "miv") read_miv_problem(recipe) else read_tsls_problem(recipe)
+  problem <- if (recipe$door == "miv") read_miv_problem(recipe) else read_tsls_problem(recipe)
+  if (is.null(recipe$stage)) problem else as_stage(problem, recipe$stage)
 }
 
 read_miv_problem <- function(recipe) {
@@ -33,7 +34,7 @@ read_tsls_problem <- function(recipe) {
   problem <- add_outcome(problem, parts$outcome)
   problem$beliefs <- lapply(parts$beliefs, belief_column, problem = problem)
   problem$belief_exprs <- parts$beliefs
-  problem$instruments <- if (!is.null(parts$instruments)) read_instruments(parts$instruments, problem) else list()
+  problem <- add_instruments(problem, parts$instruments)
   problem$gaps <- matrix(0, 4, 0)
   problem <- add_effects(problem, parts$effects, NULL)
   if (!is.null(recipe$weights)) {
@@ -46,7 +47,7 @@ read_tsls_problem <- function(recipe) {
 
 start_problem <- function(recipe, data) {
   list(recipe = recipe, door = recipe$door, data = data, env = environment(recipe$formula), rows = nrow(data), sources = new_sources(),
-       weights = -1L, kept = NULL, gaps = matrix(0, 4, 0), centred = FALSE)
+       weights = -1L, kept = NULL, gaps = matrix(0, 4, 0), centred = FALSE, leading = 0L)
 }
 
 # Level controls come before the user's, so that a user's control that repeats one is the one dropped.
@@ -95,10 +96,14 @@ check_belief_apart <- function(parts, belief) {
   invisible(parts)
 }
 
-read_instruments <- function(expr, problem) {
+add_instruments <- function(problem, expr) {
+  problem$instruments <- list()
+  if (is.null(expr)) return(problem)
   read <- read_terms(expr, problem$data, problem$env, problem$sources, "optional")
   if (length(read$columns) == 0) abort_miv("too_few_instruments", "The formula names no instrument after the last `~`.")
-  read$columns
+  problem$instruments <- read$columns
+  problem$instrument_terms <- read$terms
+  problem
 }
 
 # Fixed effects of the formula, and the experiment's strata: effects of them are always absorbed.
@@ -131,9 +136,27 @@ finish_problem <- function(problem, parts) {
     problem$centred <- problem$people$centred && is.null(problem$people$probability)
   }
   problem$kept <- combine_masks(problem$kept, subset_mask(problem))
-  exprs <- c(problem$belief_exprs, problem$level_exprs, labels_as_exprs(problem$terms))
-  problem$formula <- flat_formula(problem$outcome_expr, exprs, problem$effects, problem$constant, problem$env)
+  set_formula(problem, lapply(problem$belief_exprs, as_term))
+}
+
+# first: what stands before the level controls and the controls.
+set_formula <- function(problem, first) {
+  exprs <- c(first, problem$level_exprs, labels_as_exprs(problem$terms))
+  problem$first_terms <- first
+  problem$formula <- flat_formula(problem$outcome_expr, exprs, lapply(problem$effects, crossed_effect), problem$constant, problem$env)
   problem
+}
+
+# a + b as one variable: a term of a formula reads operators otherwise.
+as_term <- function(expr) {
+  operators <- c("+", "-", "*", "/", "^", ":", "%in%", "(", "|", "~")
+  if (is.call(expr) && is.symbol(expr[[1]]) && as.character(expr[[1]]) %in% operators) call("I", expr) else expr
+}
+
+# a^b is a:b to terms().
+crossed_effect <- function(effect) {
+  effect$expr <- Reduce(function(left, right) call(":", left, right), split_power(effect$expr))
+  effect
 }
 
 labels_as_exprs <- function(terms) lapply(attr(terms, "term.labels"), str2lang)
