@@ -25,8 +25,9 @@ Index arm_of(double x, const std::vector<double>& values) {
   return -1;
 }
 
-// West's update: one pass, no cancellation.
+// West's update: one pass, no cancellation. It starts at the first value: from 0 the way there would be rounded into the spread.
 void add_value(double x, double weight, std::size_t cell, ArmCounts& out) {
+  if (!(out.weight[cell] > 0)) out.mean[cell] = x;
   out.weight[cell] += weight;
   if (!(out.weight[cell] > 0)) return;
   const double away = x - out.mean[cell];
