@@ -77,7 +77,9 @@ split_power <- function(expr) {
 
 # Several outcomes: c(y1, y2) ~ x.
 read_outcomes <- function(formula) {
-  if (length(formula) == 3 && is_call_to(formula[[2]], "c")) as.list(formula[[2]])[-1] else NULL
+  if (length(formula) != 3) return(NULL)
+  outcome <- if (is_call_of(formula[[2]], "~", 3)) formula[[2]][[2]] else formula[[2]]   # y ~ w | x ~ z is (y ~ w | x) ~ z
+  if (is_call_to(outcome, "c")) as.list(outcome)[-1] else NULL
 }
 
 # a + b + c, or 1 where there is nothing.

@@ -1,7 +1,46 @@
 #' miv: belief effects from information experiments
 #'
+#' @description
+#' Some people are shown a number, others not (or another one); all say what they believe and then act. A person's *belief effect* is how much the
+#' outcome changes per unit of the person's own belief, over the stretch the information moved it. Every two-stage least squares specification of such an
+#' experiment estimates a weighted mean of these effects, with weights that its instrument decides, and some specifications count people negatively. The default here, the
+#' mover instrument (arm times the side of the signal on which the prior lies), weighs people by how far they move and counts nobody negatively as
+#' long as people move toward the signal.
+#'
+#' @section Verbs:
+#' | verb | does |
+#' |:---|:---|
+#' | [info_experiment()] | says which columns hold belief, prior, signal and arm; checks, counts, prints what it understood |
+#' | [summary()][summary.info_experiment] of an experiment | the first stage side by side |
+#' | [miv()] | the estimate: outcome on controls and fixed effects, by exposure |
+#' | [tsls()] | any two-stage least squares; least squares without instruments |
+#' | [summary()][summary.miv], [plot()][plot.miv] | the estimate with its first stage and a sentence on the weights; the two sides as a figure |
+#' | [tidy()][tidy.miv], [glance()][tidy.miv], [augment()][tidy.miv] | data frames by coefficient, fit and person |
+#' | [first_stage()], [reduced_form()], [ols()] | ordinary fits on the same people, with the same covariance |
+#' | `vcov()`, [CR()] | another covariance after the fit; clusters |
+#' | [simulate_experiment()], [inflation_survey] | experiments whose belief effects are known |
+#'
+#' Fits also answer `coef()`, `confint()`, `nobs()`, `residuals()`, `fitted()`, `predict()`, `update()`, `formula()`, `model.frame()`, `model.matrix()`, `hatvalues()`, `sigma()`, `weights()`, and
+#' sandwich's `estfun()` and `bread()`.
+#'
+#' @section Options:
+#' | option | default | does |
+#' |:---|:---|:---|
+#' | `miv.threads` | 2 | threads of the compiled core; the digits do not depend on it |
+#' | `miv.quiet` | `FALSE` | `TRUE` silences notes (what was chosen: the base of a text arm, collinear controls); never errors and warnings |
+#' | `miv.ggplot2` | `TRUE` | `FALSE` draws with base graphics even where ggplot2 is installed |
+#'
+#' @section At load time:
+#' Nothing is changed outside the package: no options, no seeds, no settings of other packages. `autoplot()` methods wait for ggplot2 in R's own table of methods.
+#'
+#' @section Conditions:
+#' Every refusal is of class `miv_error` and `miv_error_<cause>`, every caution `miv_warning` and `miv_warning_<cause>`, every note
+#' `miv_message` and `miv_message_<cause>`, so that `tryCatch()` can tell them apart.
+#'
+#' @name miv-package
+#' @docType package
 #' @keywords internal
 #' @useDynLib miv, .registration = TRUE
 #' @importFrom Rcpp evalCpp
 #' @importFrom generics tidy glance augment
-"_PACKAGE"
+NULL

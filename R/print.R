@@ -156,8 +156,14 @@ people_words <- function(n, rows) if (n == rows) sprintf("%s, nobody left out.",
 
 left_out_words <- function(causes, lost) {
   if (length(causes) == 0) return("")
-  verb <- ifelse(names(causes) == "weight 0", "weight 0 for", ifelse(names(causes) == "subset", "`subset` excludes", sprintf("`%s` missing for", names(causes))))
-  sprintf(" Left out: %s%s.", paste(verb, vapply(causes, big_number, ""), collapse = ", "), if (sum(causes) > lost) " (some for several causes)" else "")
+  said <- paste(vapply(causes, big_number, ""), vapply(names(causes), cause_words, ""), collapse = ", ")
+  sprintf(" Left out: %s%s.", said, if (sum(causes) > lost) " (some for several causes)" else "")
+}
+
+cause_words <- function(cause) {
+  if (cause == "subset") return("by `subset`")
+  if (cause == "weight 0" || grepl("^alone in ", cause)) return(sub("^weight", "with weight", cause))
+  sprintf("with `%s` missing", cause)
 }
 
 first_stage_words <- function(stage) {
