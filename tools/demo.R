@@ -59,8 +59,9 @@ signal_value <- function(text) { # "15", "signal" or "low = 74, high = 94"
   number <- suppressWarnings(as.numeric(text))
   if (!is.na(number)) return(number)
   if (!grepl("=", text)) return(role(text))
-  entries <- as.list(str2lang(sprintf("list(%s)", text)))[-1]
-  as.call(c(quote(list), lapply(entries, function(e) if (is.numeric(e)) e else call("~", e))))
+  named <- gsub("[[:space:]]*([^,=]*[^,=[:space:]])[[:space:]]*=", "`\\1` =", text) # levels such as 1 are no names to R
+  entries <- as.list(str2lang(sprintf("list(%s)", named)))[-1]
+  as.call(c(quote(list), lapply(entries, function(e) if (length(all.vars(e))) call("~", e) else eval(e))))
 }
 
 # --- how it is shown --------------------------------------------------------------------------------------------------
