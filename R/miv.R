@@ -122,8 +122,8 @@
 #' with(inflation_survey, weighted.mean(belief_effect, abs(update)))
 #' coef(miv(pay_claim ~ age + female | region, experiment, exposure = "arm"))[1]
 #'
-#' # Roles passed on, clustered errors, two outcomes at once:
-#' miv(c(pay_claim, learning_rate) ~ age, inflation_survey, belief = "posterior", prior = "prior", signal = 5, arm = "told", vcov = ~ region)
+#' # Roles passed on, HC3 errors, two outcomes at once:
+#' miv(c(pay_claim, learning_rate) ~ age, inflation_survey, belief = "posterior", prior = "prior", signal = 5, arm = "told", vcov = "HC3")
 #'
 #' # Any function of the gap; several informed arms:
 #' coef(miv(pay_claim ~ 1, experiment, exposure = function(gap) tanh(gap / 3)))[1]
@@ -152,6 +152,7 @@ check_flag <- function(x, name) {
 # One fit, or a miv_set where the outcome is c(y1, y2).
 recipe_fits <- function(recipe, formula, data, vcov, scores, call, na_action) {
   formula <- own_formula(formula, data, recipe$subset)
+  recipe$contrasts <- getOption("contrasts")
   outcomes <- read_outcomes(formula)
   one <- function(formula) fit_recipe(c(list(formula = formula), recipe), vcov, scores, call, na_action)
   if (is.null(outcomes)) return(one(formula))

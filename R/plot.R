@@ -149,7 +149,7 @@ side_changes <- function(table) {
 # One precision for all that stand in one panel.
 signed <- function(x) {
   decimals <- max(0, 2 - floor(log10(max(abs(x), 1e-300))))
-  paste0(ifelse(x < 0, "\u2212", "+"), fixed(abs(x), decimals))
+  paste0(ifelse(x < 0, "-", "+"), fixed(abs(x), decimals))
 }
 
 constant_signals <- function(experiment) {
