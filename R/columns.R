@@ -46,20 +46,22 @@ column_names <- function(columns) vapply(columns, `[[`, "", "name")
 
 # ---- terms of a formula ----
 
-# The right-hand side as columns, with the terms object that reads new data the same way.
-read_terms <- function(rhs, data, env, sources, intercept) {
+# The right-hand side as columns, with the terms object that reads new data the same way. kept: raw mask of the people whose
+# levels count, or NULL for all.
+read_terms <- function(rhs, data, env, sources, intercept, kept = NULL) {
   terms <- stats::terms(as.formula(call("~", rhs), env = env))
   check_terms(terms)
   variables <- as.list(attr(terms, "variables"))[-1]
-  values <- lapply(variables, evaluate_variable, data = data, env = env)
+  values <- lapply(lapply(variables, evaluate_variable, data = data, env = env), settle_factor, kept = kept)
   labels <- vapply(variables, deparse_one, "")
   pieces <- Map(read_pieces, values, labels, MoreArgs = list(sources = sources))
   factors <- attr(terms, "factors")
   has_constant <- attr(terms, "intercept") == 1L
   if (!has_constant && intercept == "required") abort_miv("no_constant", "The formula drops the constant; `miv()` needs it, so leave out `- 1` and `0 +`.")
-  columns <- unlist(lapply(seq_along(attr(terms, "term.labels")), function(j) term_columns(pieces, factors[, j])), recursive = FALSE)
+  if (!has_constant) factors <- full_first(factors, values)
+  by_term <- lapply(seq_along(attr(terms, "term.labels")), function(j) term_columns(pieces, factors[, j]))
   attr(terms, "predvars") <- as.call(c(quote(list), Map(stats::makepredictcall, values, variables)))
-  list(terms = terms, columns = as.list(columns), constant = has_constant, xlevels = read_levels(values, labels))
+  list(terms = terms, columns = as.list(unlist(by_term, recursive = FALSE)), of_term = rep(attr(terms, "term.labels"), lengths(by_term)), constant = has_constant, xlevels = read_levels(values, labels))
 }
 
 check_terms <- function(terms) {
@@ -70,6 +72,7 @@ check_terms <- function(terms) {
 # Evaluated in the data, else where the formula was written. One row per person.
 evaluate_variable <- function(expr, data, env) {
   label <- deparse_one(expr)
+  if (anyDuplicated(names(data))) for (name in intersect(all.vars(expr), names(data))) check_column(name, data)
   if (is.symbol(expr) && label %in% names(data)) {
     x <- data[[label]]
   } else {
@@ -77,6 +80,7 @@ evaluate_variable <- function(expr, data, env) {
     if (is.function(x)) stop_variable(NULL, expr, data, env)
   }
   if (NROW(x) != nrow(data)) abort_miv("wrong_length", "`%s` has %d values for %d rows of the data.", label, NROW(x), nrow(data))
+  if (inherits(x, "integer64")) abort_miv("not_numeric", "`%s` has %d values of type integer64; convert it with `as.numeric()`.", label, length(x))
   x
 }
 
@@ -102,18 +106,22 @@ is_numeric_like <- function(x) is.numeric(x) || inherits(x, c("Date", "POSIXct",
 
 matrix_pieces <- function(x, label, sources) {
   if (!is.numeric(x)) abort_miv("bad_variable", "`%s` is a matrix of type %s; it must be numeric.", label, typeof(x))
-  names <- if (is.null(colnames(x))) seq_len(ncol(x)) else colnames(x)
+  names <- matrix_names(x, label)
   piece <- lapply(seq_len(ncol(x)), function(j) {
-    name <- paste0(label, names[j])
+    name <- names[j]
     list(name = name, atom = atom_numeric(add_source(sources, as.numeric(x[, j]), name)))
   })
   list(main = piece, full = piece)
 }
 
+matrix_names <- function(x, label) {
+  paste0(label, if (!is.null(colnames(x))) colnames(x) else if (ncol(x) > 1) seq_len(ncol(x)))
+}
+
 # A factor is looked up by its codes; dummies are never formed.
 factor_pieces <- function(x, label, sources) {
-  if (!is.logical(x)) x <- drop_unused(x)
   levels <- if (is.logical(x)) c("FALSE", "TRUE") else levels(x)
+  if (length(levels) == 0) abort_miv("all_missing", "`%s` is missing in all %d rows.", label, length(x))
   base <- if (is.logical(x)) 0 else 1
   source <- add_source(sources, x, paste0("factor ", label))
   codings <- list(main = contrasts_of(x, levels), full = diag(length(levels)))
@@ -123,21 +131,34 @@ factor_pieces <- function(x, label, sources) {
   })
 }
 
-drop_unused <- function(x) {
+# Text becomes a factor; levels that nobody kept has are dropped, as lm() does.
+settle_factor <- function(x, kept = NULL) {
+  if (!is.character(x) && !is.factor(x)) return(x)
   x <- as.factor(x)
-  used <- tabulate(x, nlevels(x)) > 0
+  used <- used_levels(x, kept)
   if (all(used)) x else factor(x, levels = levels(x)[used])
+}
+
+used_levels <- function(x, kept) tabulate(keep_rows(x, kept), nlevels(x)) > 0
+
+# Without a constant the first factor of the first term that has one keeps all its levels.
+full_first <- function(factors, values) {
+  labelled <- vapply(values, function(x) is.factor(x) || is.logical(x), NA)
+  if (!any(labelled)) return(factors)
+  at <- which(factors > 0 & labelled, arr.ind = TRUE)
+  if (nrow(at) > 0) factors[at[1, 1], at[1, 2]] <- 2L
+  factors
 }
 
 contrasts_of <- function(x, levels) {
   if (length(levels) < 2) return(matrix(1, length(levels), 1, dimnames = list(NULL, levels)))
-  coding <- if (is.logical(x)) stats::contr.treatment(levels) else stats::contrasts(x)
+  coding <- stats::contrasts(if (is.logical(x)) factor(levels, levels) else x)
   if (is.null(colnames(coding))) colnames(coding) <- seq_len(ncol(coding))
   coding
 }
 
 read_levels <- function(values, labels) {
-  out <- lapply(values, function(x) if (is.factor(x)) levels(x) else if (is.character(x)) sort(unique(x)))
+  out <- lapply(values, function(x) if (is.factor(x)) levels(x))
   names(out) <- labels
   out[!vapply(out, is.null, NA)]
 }

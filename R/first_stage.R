@@ -71,7 +71,7 @@ flat_set <- function(fits) {
 stage_fit <- function(fit, stage, call) {
   recipe <- fit$recipe
   recipe$stage <- stage
-  problem <- read_problem(recipe)
+  problem <- read_problem(recipe, kept_of(fit))
   choice <- stage_choice(fit)
   scores <- fit$vcov_kind$scores
   sample <- sample_of(fit)

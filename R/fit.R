@@ -4,7 +4,8 @@
 # The core's numbers for a problem under a covariance choice: everything new_miv() needs.
 fit_problem <- function(problem, choice, scores = "usual") {
   check_leverage(problem, choice)
-  choice <- add_clusters(problem, choice)
+  asked <- choice
+  choice <- add_clusters(problem, asked)
   quick <- length(problem$effects) == 0 && problem$weights < 0 && !problem$centred && length(choice$ways) == 0 && is.null(problem$recipe$stage)
   sample <- if (quick) list(kept = problem$kept, n = NA, missing = integer(), rows = problem$rows) else read_sample(problem)
   answer <- run_core(problem, sample, choice, scores)
@@ -12,8 +13,13 @@ fit_problem <- function(problem, choice, scores = "usual") {
     sample <- read_sample(problem)
     answer <- run_core(problem, sample, choice, scores, wide = is.null(sample$kept) || identical(sample$kept, problem$kept))
   }
+  if (has_empty_levels(problem, sample$kept)) {              # contrasts of the levels that are there
+    problem <- read_problem(problem$recipe, sample$kept)
+    answer <- run_core(problem, sample, add_clusters(problem, asked), scores)
+  }
   check_verdict(answer, problem)
   answer$sample <- sample
+  answer$problem <- problem
   answer
 }
 
@@ -43,7 +49,7 @@ absorb <- function(problem, sample) {
   if (length(problem$effects) == 0) {
     return(list(design = core_design(problem, sample$kept), reference = numeric(), count = 0, match = as_they_are, nested = function(clusters) 0))
   }
-  indices <- if (is.null(sample$indices)) lapply(problem$effects, effect_index, problem = problem, kept = sample$kept) else sample$indices
+  indices <- lapply(problem$effects, effect_index, problem = problem, kept = sample$kept)
   sizes <- vapply(indices, `[[`, 0, "count")
   nested <- function(clusters) nested_count(indices, sizes, clusters)
   count <- sum(sizes) - (length(sizes) - 1)

@@ -56,7 +56,8 @@ check_overlap <- function(parts) {
   both <- intersect(beliefs, controls)
   if (length(both)) abort_miv("duplicated_variable", "`%s` is both a belief and a control; take it out of one.", both[1])
   outcome <- deparse_one(parts$outcome)
-  if (outcome %in% c(controls, beliefs)) abort_miv("duplicated_variable", "`%s` is the outcome and stands on the right too; take it out there.", outcome)
+  instruments <- if (!is.null(parts$instruments)) vapply(split_sum(parts$instruments), deparse_one, "")
+  if (outcome %in% c(controls, beliefs, instruments)) abort_miv("duplicated_variable", "`%s` is the outcome and stands on the right too; take it out there.", outcome)
   invisible(parts)
 }
 

@@ -153,22 +153,7 @@ term_key <- function(labels) vapply(strsplit(labels, ":", fixed = TRUE), functio
 
 # The term of every column among the controls: level controls, the user's, and in a stage what took the beliefs' place.
 column_terms <- function(problem) {
-  own <- terms_repeated(problem$terms, problem)
-  moved <- if (problem$leading == 0L) character() else moved_terms(problem)
-  c(level_stems(problem$levels), own, moved)
-}
-
-moved_terms <- function(problem) {
   first <- vapply(problem$first_terms, deparse_one, "")
-  if (length(first) == problem$leading) first else terms_repeated(problem$instrument_terms, problem)
-}
-
-terms_repeated <- function(terms, problem) {
-  labels <- attr(terms, "term.labels")
-  if (length(labels) == 0) return(character())
-  exprs <- as.list(attr(terms, "variables"))[-1]
-  values <- lapply(exprs, evaluate_variable, data = problem$data, env = problem$env)
-  pieces <- Map(read_pieces, values, vapply(exprs, deparse_one, ""), MoreArgs = list(sources = new_sources()))
-  factors <- attr(terms, "factors")
-  rep(labels, vapply(seq_along(labels), function(j) length(term_columns(pieces, factors[, j])), 0L))
+  moved <- if (problem$leading == 0L) character() else if (length(first) == problem$leading) first else problem$instrument_of_term
+  c(problem$of_term, moved)
 }

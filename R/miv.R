@@ -44,7 +44,7 @@
 #' One rule over every column used: a person is in the fit when belief, prior, signal, arm, weights, strata and clusters of the experiment, the outcome, the controls, the
 #' fixed effects and the cluster variables of `vcov` are all there, `subset` is `TRUE` and the weight is positive. `summary()` counts who is left out, by cause;
 #' `fit$na.action` lists the rows. Infinite values are refused, never dropped. Whoever is alone in a level of an absorbed
-#' effect tells nothing and is left out too, with a note, as in reghdfe. Of several outcomes each has its own complete people.
+#' effect stays in, as in Stata's areg and with dummies; fixest and reghdfe leave them out, which changes n in HC1 and CR1 (`fixef.rm = "none"` there keeps them). Of several outcomes each has its own complete people.
 #'
 #' @section Standard errors and degrees of freedom:
 #' n people with positive weight, k coefficients with absorbed effects counted (all their levels less one per further factor), G clusters, e = Y - X b the residual,
@@ -95,8 +95,7 @@
 #' effects), `not_identified`, `one_cluster`, `units` (a size of the gap is asked for, but the belief is in other units), `bad_exposure`, `bad_covariance`, `needs_fixest`, and those of [info_experiment()].
 #'
 #' Warnings have class `miv_warning` and `miv_warning_<cause>`: `weak_first_stage` (F below 10), `moves_away` (a side that moves away from the signal), `nearly_collinear`, `cluster_ignored` (the
-#' experiment has clusters, but HC errors are asked for), `negative_variance`. Notes, `miv_message_collinear` and
-#' `miv_message_singletons`, say which controls were dropped and how many people are alone in an absorbed effect.
+#' experiment has clusters, but HC errors are asked for), `negative_variance`. A note, `miv_message_collinear`, says which controls were dropped.
 #'
 #' @references
 #' Vilfort, V. and Zhang, W. (2025). Interpreting TSLS estimators in information provision experiments. *AER: Insights* 7(3), 376-395. For the framework. Only

@@ -103,11 +103,10 @@ read_na_action <- function(na_action) {
   name
 }
 
-# Rows left out by `subset`, a weight of 0 or for being alone in a fixed effect do not count.
+# Rows left out by `subset` or a weight of 0 do not count.
 check_na_fail <- function(answer, problem, na_action) {
   if (na_action != "fail") return(invisible(answer))
-  missing <- answer$sample$missing
-  missing <- c(missing[!grepl("^alone in ", names(missing))], missing_roles(problem))
+  missing <- c(answer$sample$missing, missing_roles(problem))
   if (length(missing) == 0) return(invisible(answer))
   abort_miv("missing_values", "Rows are not complete (%s), and `na.action` is na.fail.", paste(sprintf("`%s` missing in %d", names(missing), missing), collapse = ", "))
 }
@@ -129,8 +128,8 @@ fit_recipe <- function(recipe, vcov, scores, call, na_action) {
   problem <- read_problem(recipe)
   choice <- read_vcov(vcov, recipe$experiment)
   answer <- fit_problem(problem, core_choice(choice), scores)
+  problem <- answer$problem
   check_na_fail(answer, problem, na_action)
-  say_singletons(answer$sample$missing)
   fit <- new_miv(problem, answer, choice, scores, call, na_action)
   say_cautions(fit)
   fit
@@ -153,12 +152,6 @@ say_cautions <- function(fit) {
              paste(vapply(fit$experiment$roles$cluster, `[[`, "", "label"), collapse = "`, `"), fit$vcov_kind$type)
   }
   invisible(fit)
-}
-
-say_singletons <- function(missing) {
-  alone <- missing[grepl("^alone in ", names(missing))]
-  if (length(alone) == 0) return(invisible(missing))
-  inform_miv("singletons", "%d %s out, %s: nobody to compare with there.", alone, if (alone == 1) "person is left" else "people are left", names(alone))
 }
 
 say_dropped <- function(fit) {

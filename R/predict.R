@@ -174,7 +174,7 @@ new_vector <- function(source, fit, problem, newdata, pieces) {
   if (label %in% names(pieces)) return(pieces[[label]])
   belief <- match(label, vapply(problem$belief_exprs, label_of, ""))
   if (is.na(belief)) return(new_role_vector(label, problem, newdata))
-  x <- if (problem$recipe$door == "miv") new_role(problem$recipe$experiment$roles$belief, newdata, problem) else
+  x <- if (problem$recipe$door == "miv") role_at(problem$recipe$experiment$roles$belief, newdata, problem) else
     new_variable(problem$belief_exprs[[belief]], newdata, problem)
   check_numeric(x, label, "belief")
   plain_vector(x)
@@ -189,7 +189,7 @@ new_role_vector <- function(label, problem, newdata) {
   experiment <- new_experiment_data(problem, newdata)
   people <- problem$people
   if (startsWith(label, "arm ")) return(people$values[new_arm_index(experiment)])
-  if (label == "minus probability") return(-as.numeric(new_role(experiment$probability, newdata, problem)))
+  if (label == "minus probability") return(-as.numeric(role_at(experiment$probability, newdata, problem)))
   arm <- suppressWarnings(as.integer(sub("^.* ", "", label)))
   operands <- new_operands(experiment, problem, people$arms[if (is.na(arm)) 1L else arm])
   x <- switch(sub(" [0-9]+$", "", label), subtrahend = operands$subtrahend, minuend = operands$minuend,
@@ -221,7 +221,7 @@ new_arm_index <- function(experiment) {
   match(text, arm$levels)
 }
 
-new_role <- function(role, newdata, problem) {
+role_at <- function(role, newdata, problem) {
   check_new_columns(role$expr, newdata, problem)
   check_length(x <- evaluate_role(newdata, role), nrow(newdata), role$label)
   x
@@ -271,13 +271,13 @@ variable_pieces <- function(expr, how, problem, newdata, labels) {
   if (is.matrix(was)) return(stats::setNames(lapply(seq_len(ncol(was)), function(j) as.numeric(x[, j])), source_labels(was, label)))
   if (is.logical(was)) return(stats::setNames(list(as.logical(x)), source_labels(was, label)))
   if (!is.character(was) && !is.factor(was)) return(new_number(x, label))
-  levels <- levels(drop_unused(was))
+  levels <- c(problem$xlevels, problem$instrument_xlevels)[[label]]
   check_seen(as.character(x), levels, label, "control")
   stats::setNames(list(match(as.character(x), levels)), source_labels(was, label))
 }
 
 source_labels <- function(x, label) {
-  if (is.matrix(x)) return(paste0(label, if (is.null(colnames(x))) seq_len(ncol(x)) else colnames(x)))
+  if (is.matrix(x)) return(matrix_names(x, label))
   if (is.character(x) || is.factor(x) || is.logical(x)) paste0("factor ", label) else label
 }
 
@@ -305,5 +305,5 @@ join_labels <- function(vectors) do.call(paste, c(lapply(unname(vectors), as.cha
 
 effect_vectors <- function(effect, problem, newdata) {
   if (!identical(effect$label, problem$stratum)) return(lapply(split_power(effect$expr), new_variable, newdata = newdata, problem = problem))
-  lapply(problem$recipe$experiment$roles$strata, new_role, newdata = newdata, problem = problem)
+  lapply(problem$recipe$experiment$roles$strata, role_at, newdata = newdata, problem = problem)
 }

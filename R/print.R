@@ -162,7 +162,7 @@ left_out_words <- function(causes, lost) {
 
 cause_words <- function(cause) {
   if (cause == "subset") return("by `subset`")
-  if (cause == "weight 0" || grepl("^alone in ", cause)) return(sub("^weight", "with weight", cause))
+  if (cause == "weight 0") return("with weight 0")
   sprintf("with `%s` missing", cause)
 }
 

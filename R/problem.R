@@ -1,14 +1,17 @@
 # A problem: what a formula, an experiment or a data frame and an exposure amount to, as recipes for the core. Nothing is estimated.
 
-# recipe: list(door, formula, exposure, arm_control, pool, weights, subset, experiment or data), all that is needed to build it again.
-read_problem <- function(recipe) {
-  problem <- if (recipe$door == "miv") read_miv_problem(recipe) else read_tsls_problem(recipe)
+# recipe: list(door, formula, exposure, arm_control, pool, weights, subset, contrasts, experiment or data), all that is needed to build
+# it again. settled: raw mask of the people whose levels of factors count; NULL until they are known, and where all are in.
+read_problem <- function(recipe, settled = NULL) {
+  old <- options(contrasts = recipe$contrasts)
+  on.exit(options(old))
+  problem <- if (recipe$door == "miv") read_miv_problem(recipe, settled) else read_tsls_problem(recipe, settled)
   if (is.null(recipe$stage)) problem else as_stage(problem, recipe$stage)
 }
 
-read_miv_problem <- function(recipe) {
+read_miv_problem <- function(recipe, settled) {
   experiment <- recipe$experiment
-  problem <- start_problem(recipe, experiment$data)
+  problem <- start_problem(recipe, experiment$data, settled)
   parts <- read_formula(recipe$formula, "miv")
   exposed <- read_exposure(experiment, recipe$exposure, recipe$arm_control, recipe$pool, problem$sources)
   belief <- role_column(experiment$roles$belief, experiment, problem$sources)
@@ -27,8 +30,8 @@ read_miv_problem <- function(recipe) {
   finish_problem(problem, parts)
 }
 
-read_tsls_problem <- function(recipe) {
-  problem <- start_problem(recipe, recipe$data)
+read_tsls_problem <- function(recipe, settled) {
+  problem <- start_problem(recipe, recipe$data, settled)
   parts <- read_formula(recipe$formula, "tsls")
   problem <- add_controls(problem, parts, list(), list(), "optional")
   problem <- add_outcome(problem, parts$outcome)
@@ -45,16 +48,17 @@ read_tsls_problem <- function(recipe) {
   finish_problem(problem, parts)
 }
 
-start_problem <- function(recipe, data) {
-  list(recipe = recipe, door = recipe$door, data = data, env = environment(recipe$formula), rows = nrow(data), sources = new_sources(),
+start_problem <- function(recipe, data, settled = NULL) {
+  list(recipe = recipe, settled = settled, door = recipe$door, data = data, env = environment(recipe$formula), rows = nrow(data), sources = new_sources(),
        weights = -1L, kept = NULL, gaps = matrix(0, 4, 0), centred = FALSE, leading = 0L)
 }
 
 # Level controls come before the user's, so that a user's control that repeats one is the one dropped.
 add_controls <- function(problem, parts, levels, level_exprs, intercept) {
-  read <- read_terms(parts$controls, problem$data, problem$env, problem$sources, intercept)
+  read <- read_terms(parts$controls, problem$data, problem$env, problem$sources, intercept, problem$settled)
   problem$terms <- read$terms
   problem$xlevels <- read$xlevels
+  problem$of_term <- c(level_stems(column_names(levels)), read$of_term)   # by control: the term of the flat formula it is of
   problem$controls <- c(levels, read$columns)
   problem$levels <- column_names(levels)
   problem$level_exprs <- level_exprs
@@ -99,10 +103,12 @@ check_belief_apart <- function(parts, belief) {
 add_instruments <- function(problem, expr) {
   problem$instruments <- list()
   if (is.null(expr)) return(problem)
-  read <- read_terms(expr, problem$data, problem$env, problem$sources, "optional")
+  read <- read_terms(expr, problem$data, problem$env, problem$sources, "optional", problem$settled)
   if (length(read$columns) == 0) abort_miv("too_few_instruments", "The formula names no instrument after the last `~`.")
   problem$instruments <- read$columns
   problem$instrument_terms <- read$terms
+  problem$instrument_xlevels <- read$xlevels
+  problem$instrument_of_term <- read$of_term
   problem
 }
 
@@ -177,13 +183,20 @@ combine_masks <- function(a, b) {
   a & b
 }
 
+# Whether a factor has a level that nobody kept has.
+has_empty_levels <- function(problem, kept) {
+  if (is.null(kept) || identical(kept, problem$settled)) return(FALSE)
+  factors <- problem$sources$vectors[startsWith(problem$sources$labels, "factor ")]
+  any(vapply(Filter(is.factor, factors), function(x) !all(used_levels(x, kept)), NA))
+}
+
 # ---- the sample ----
 
 # kept: raw mask or NULL (all rows); n people. Stops on infinite values and bad weights.
 read_sample <- function(problem) {
   vectors <- problem$sources$vectors
   scan <- scan_columns_cpp(vectors, problem$kept, problem$rows, threads())
-  labels <- problem$sources$labels
+  labels <- column_of_source(problem$sources$labels)
   if (any(scan$infinite > 0)) {
     j <- which(scan$infinite > 0)[1]
     abort_miv("infinite", "`%s` has %d infinite value%s; make them missing or drop the rows.", labels[j], scan$infinite[j], plural(scan$infinite[j]))
@@ -194,38 +207,7 @@ read_sample <- function(problem) {
   if (n == 0) stop_no_rows(scan, labels, problem)
   missing <- scan$missing
   names(missing) <- labels
-  drop_singletons(problem, list(kept = kept, n = n, missing = missing[missing > 0], rows = problem$rows))
-}
-
-# Somebody alone in a level of an absorbed effect tells nothing and is left out, then whoever is alone without them: the rule of
-# fixest and reghdfe. The last indices go along, for absorb().
-drop_singletons <- function(problem, sample) {
-  if (length(problem$effects) == 0) return(sample)
-  repeat {
-    sample$indices <- lapply(problem$effects, effect_index, problem = problem, kept = sample$kept)
-    alone <- unique(unlist(lapply(sample$indices, rows_alone, n = sample$n)))
-    if (length(alone) == 0) return(sample)
-    sample <- leave_out(sample, alone, problem)
-  }
-}
-
-# Rows whose level has nobody else. Ids start at 0, which tabulate() does not count.
-rows_alone <- function(index, n) {
-  later <- tabulate(index$ids, index$count - 1)
-  which(index$ids %in% (which(c(n - sum(later), later) == 1) - 1L))
-}
-
-leave_out <- function(sample, rows, problem) {
-  label <- paste0("alone in ", paste(vapply(problem$effects, `[[`, "", "label"), collapse = " or "))
-  if (length(rows) == sample$n) {
-    abort_miv("singletons", "Each of the %d people is %s, so the fixed effects explain everything; take them out or group them.", sample$n, label)
-  }
-  if (is.null(sample$kept)) sample$kept <- rep(as.raw(1), sample$rows)
-  sample$kept[rows] <- as.raw(0)
-  sample$n <- sample$n - length(rows)
-  known <- sample$missing[label]
-  sample$missing[label] <- length(rows) + if (is.na(known)) 0 else known
-  sample
+  list(kept = kept, n = n, missing = missing[missing > 0], rows = problem$rows)
 }
 
 check_weight_column <- function(x, label, scan, j, kept) {

@@ -15,7 +15,7 @@
 #' @section Missing rows:
 #' A row is in the fit when outcome, beliefs, instruments, controls, fixed effects, weights and the cluster variables of `vcov` are all there, `subset` is `TRUE` and the
 #' weight is positive. `summary()` counts rows left out by cause, `fit$na.action` lists them. Infinite values are refused. A row alone in
-#' a level of an absorbed effect is left out too, with a note, as in reghdfe.
+#' a level of an absorbed effect stays in, as in Stata's areg; fixest and reghdfe leave it out (`fixef.rm = "none"` keeps it).
 #'
 #' @section Standard errors and degrees of freedom:
 #' As in [miv()]: n / (n - k) in `"HC1"`; G / (G - 1) (n - 1) / (n - k) in clusters, the smallest G for several; t with n - k or G - 1; absorbed effects count

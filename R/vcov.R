@@ -143,7 +143,7 @@ kept_choice <- function(fit) {
   list(type = fit$vcov_kind$type, ways = fit$vcov_kind$ways)
 }
 
-problem_of <- function(fit) read_problem(fit$recipe)
+problem_of <- function(fit) read_problem(fit$recipe, kept_of(fit))
 
 sample_of <- function(fit) list(kept = kept_of(fit), n = fit$nobs, missing = integer(), rows = fit$rows)
 

@@ -23,7 +23,7 @@ fixest_data <- function(n = 800) {
 peer_names <- function(names) sub("^fit_", "", names)
 
 peer_fit <- function(formula, data, vcov, weights = NULL) {
-  quietly(fixest::feols(formula, data, vcov = vcov, weights = weights, notes = FALSE, fixef.tol = 3e-12, fixef.iter = 1e5))
+  quietly(fixest::feols(formula, data, vcov = vcov, weights = weights, notes = FALSE, fixef.rm = "none", fixef.tol = 3e-12, fixef.iter = 1e5))
 }
 
 peer_kind <- function(kind) if (identical(kind, "HC1")) "hetero" else kind
@@ -131,18 +131,12 @@ test_that("miv() with strata and clusters is feols() with the instrument written
   expect_close(first_two(absorbed), c(coef(theirs)[[1]], sqrt(stats::vcov(theirs)[1, 1])), 1e-8)
 })
 
-test_that("people alone in an effect are left out one after the other, with a note, and all of them is refused", {
+test_that("people alone in an effect stay in, as where fixest is told to remove nobody", {
   skip_without_fixest()
   d <- fixest_data(400)
-  d$a <- c(1:3, 4, rep(5:6, length.out = 396))
-  d$b <- c(7, 7, 8, 9, 9, rep(10:12, length.out = 395))      # without 1:4, row 5 is alone in 9
-  expect_message(fit <- tsls(y ~ w | a + b | x ~ z, d), "5 people are left out", class = "miv_message_singletons")
-  theirs <- peer_fit(y ~ w | a + b | x ~ z, d, "hetero")
-  expect_equal(nobs(fit), theirs$nobs)
-  expect_close(first_two(fit), c(coef(theirs)[["fit_x"]], sqrt(diag(stats::vcov(theirs)))[["fit_x"]]), 1e-8)
-  expect_equal(as.integer(fit$na.action), 1:5)
-  expect_equal(first_two(fit, ~g), first_two(quietly(tsls(y ~ w | a + b | x ~ z, d, vcov = ~g))))
-  d$own <- seq_len(nrow(d))
-  expect_error(tsls(y ~ w | own | x ~ z, d), "alone in own", class = "miv_error_singletons")
-  expect_s3_class(quietly(tsls(y ~ w | a | x ~ z, d, na.action = na.fail)), "miv")
+  d$a <- c(1:3, rep(4:6, length.out = 397))
+  d$b <- c(7, 8, rep(9:12, length.out = 398))
+  for (formula in list(y ~ w | a | x ~ z, y ~ w | a + b | x ~ z)) for (kind in list("iid", "HC1", ~g)) {
+    expect_like_fixest(formula, d, kind, label = "singletons")
+  }
 })
