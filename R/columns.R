@@ -79,7 +79,8 @@ evaluate_variable <- function(expr, data, env) {
     x <- tryCatch(eval(expr, data, env), error = function(e) stop_variable(e, expr, data, env))
     if (is.function(x)) stop_variable(NULL, expr, data, env)
   }
-  if (NROW(x) != nrow(data)) abort_miv("wrong_length", "`%s` has %d values for %d rows of the data.", label, NROW(x), nrow(data))
+  if (NROW(x) != nrow(data)) abort_miv("wrong_length", "`%s` has %d value%s for %d rows of the data.%s", label, NROW(x), plural(NROW(x)), nrow(data),
+                                    if (is.symbol(expr)) suggest_name(label, names(data)) else "")
   if (inherits(x, "integer64")) abort_miv("not_numeric", "`%s` has %d values of type integer64; convert it with `as.numeric()`.", label, length(x))
   x
 }

@@ -76,7 +76,7 @@ exposure_parts <- function(exposure, people, sources) {
 function_parts <- function(exposure, people, sources) {
   made <- lapply(seq_along(people$arms), function(a) {
     gap <- people$operands[[a]]$minuend - people$operands[[a]]$subtrahend
-    h <- check_function_value(exposure(gap), gap)
+    h <- check_function_value(call_given(exposure, gap, "exposure", "bad_exposure"), gap)
     list(atom = atom_numeric(add_source(sources, h, paste("exposure of the gap", a))), keeps = all(sign(h) == sign(gap), na.rm = TRUE))
   })
   list(by_arm = lapply(made, function(m) list(`function` = list(m$atom))), names = "function", keeps_sign = all(vapply(made, `[[`, NA, "keeps")))

@@ -213,8 +213,9 @@ named_matrix <- function(m, rows, columns) {
   m
 }
 
-# direction' meat^{-1} direction; a singular meat (more instruments than clusters) has no Wald statistic, told by the caller as Inf.
+# direction' meat^{-1} direction. NA where the meat is not positive: as many instruments as clusters, or several ways of clustering.
 wald <- function(direction, meat) {
-  solved <- tryCatch(solve(meat, direction, tol = 1e-14), error = function(e) NULL)
-  if (is.null(solved)) Inf else sum(direction * solved)
+  root <- tryCatch(chol(meat), error = function(e) NULL)
+  if (is.null(root) || min(diag(root)) < 1e-7 * max(diag(root))) return(NA_real_)
+  sum(backsolve(root, direction, transpose = TRUE)^2)
 }

@@ -138,7 +138,7 @@ miv <- function(formula, data, exposure = "sign", ..., arm_control = FALSE, pool
   check_formula(formula, "miv")
   check_flag(arm_control, "arm_control")
   check_flag(pool, "pool")
-  recipe <- list(door = "miv", experiment = experiment, exposure = exposure, arm_control = arm_control, pool = pool,
+  recipe <- list(door = "miv", experiment = experiment, exposure = if (is.function(exposure)) freeze_alone(exposure) else exposure, arm_control = arm_control, pool = pool,
                  subset = if (!missing(subset)) substitute(subset))
   recipe_fits(recipe, formula, experiment$data, vcov, scores, call, read_na_action(na.action))
 }
@@ -153,11 +153,18 @@ recipe_fits <- function(recipe, formula, data, vcov, scores, call, na_action) {
   formula <- own_formula(formula, data, recipe$subset)
   recipe$contrasts <- getOption("contrasts")
   outcomes <- read_outcomes(formula)
+  check_outcomes(outcomes)
   one <- function(formula) fit_recipe(c(list(formula = formula), recipe), vcov, scores, call, na_action)
   if (is.null(outcomes)) return(one(formula))
   fits <- lapply(outcomes, function(y) one(with_outcome(formula, y)))
   names(fits) <- vapply(outcomes, deparse_one, "")
   structure(fits, class = "miv_set")
+}
+
+check_outcomes <- function(outcomes) {
+  names <- vapply(as.list(outcomes), deparse_one, "")
+  if (anyDuplicated(names)) abort_miv("duplicated_variable", "`%s` stands twice among the outcomes; name each once.", names[duplicated(names)][1])
+  invisible(outcomes)
 }
 
 # The formula in an environment of its own, which holds whatever it uses besides the data.

@@ -54,9 +54,14 @@ settled_call <- function(call, na_action) {
 core_choice <- function(choice) if (choice$type %in% c("function", "matrix")) list(type = "HC1", ways = list()) else choice
 
 finish_vcov <- function(fit, choice) {
-  if (choice$type == "function") fit$vcov <- check_vcov_value(choice$value(fit), fit)
+  if (choice$type == "function") fit$vcov <- check_vcov_value(call_given(choice$value, fit, "vcov", "bad_covariance"), fit)
   if (choice$type == "matrix") fit$vcov <- check_vcov_value(choice$value, fit)
   fit
+}
+
+# A function of the user's, with its error told as ours.
+call_given <- function(f, x, name, cause) {
+  tryCatch(f(x), error = function(e) abort_miv(cause, "The function given as `%s` stopped: %s", name, conditionMessage(e)))
 }
 
 check_vcov_value <- function(v, fit) {
@@ -126,7 +131,7 @@ missing_roles <- function(problem) {
 fit_recipe <- function(recipe, vcov, scores, call, na_action) {
   check_choice(scores, c("usual", "heterogeneous"), "scores")
   problem <- read_problem(recipe)
-  choice <- read_vcov(vcov, recipe$experiment)
+  choice <- own_clusters(read_vcov(vcov, recipe$experiment), problem$data)
   answer <- fit_problem(problem, core_choice(choice), scores)
   problem <- answer$problem
   check_na_fail(answer, problem, na_action)
@@ -143,6 +148,10 @@ say_cautions <- function(fit) {
   for (j in weak) {
     warn_miv("weak_first_stage", "The first stage of `%s` is weak: F = %s, below 10. Estimates and intervals may be far off; read them with Anderson-Rubin sets in mind.",
              names(fit$first_stage$F)[j], format(fit$first_stage$F[[j]], digits = 3))
+  }
+  for (belief in names(which(is.na(fit$first_stage$F)))) {
+    warn_miv("few_clusters", "The first-stage F of `%s` is missing: %d instrument%s and %s clusters leave its covariance without an inverse; cluster less coarsely, or use fewer instruments.",
+             belief, fit$first_stage$df1, plural(fit$first_stage$df1), paste(fit$vcov_kind$n_clusters, collapse = " and "))
   }
   if (isTRUE(fit$smallest_pivot < 1e-14)) {
     warn_miv("nearly_collinear", "Controls or instruments are nearly collinear (%s of one is left after the others); its coefficient has few digits.", format(sqrt(fit$smallest_pivot), digits = 2))

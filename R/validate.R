@@ -316,6 +316,12 @@ freeze <- function(f, pairs) {
   f
 }
 
+freeze_alone <- function(f) {
+  pairs <- new.env()
+  pairs$list <- list()
+  freeze(f, pairs)
+}
+
 drop_empty <- function(arguments) {
   arguments <- as.list(arguments)
   arguments[nzchar(as.character(arguments))]

@@ -14,7 +14,7 @@ kCovarianceTypes <- c("iid", "HC0", "HC1", "HC2", "HC3")
 #' vcov(fit, CR(~ cyl, "CR0"))
 #' @export
 CR <- function(cluster, type = "CR1") {
-  if (!is_formula(cluster) || length(cluster) != 2) abort_miv("bad_cluster", "`cluster` must be a one-sided formula such as `~ village`.")
+  if (missing(cluster) || !is_formula(cluster) || length(cluster) != 2) abort_miv("bad_cluster", "`cluster` must be a one-sided formula such as `~ village`.")
   if (identical(type, "CR2") || identical(type, "CR3")) {
     abort_miv("unknown_covariance", "`%s` is not available in this version of miv; use \"CR1\", or clubSandwich::vcovCR() on the fit.", type)
   }
@@ -45,6 +45,15 @@ cluster_choice <- function(formula, type) {
 }
 
 # The cluster columns join the problem's sources, so that the one complete-case rule covers them.
+# The cluster variables, with whatever they use besides the data, so that they mean the same after the fit.
+own_clusters <- function(choice, data) {
+  choice$ways <- lapply(choice$ways, function(way) {
+    if (is.null(way$role)) way$env <- capture_env(as.call(c(quote(`{`), way$exprs)), data, if (is.null(way$env)) emptyenv() else way$env)
+    way
+  })
+  choice
+}
+
 add_clusters <- function(problem, choice) {
   choice$ways <- lapply(choice$ways, function(way) {
     vectors <- if (!is.null(way$role)) list(evaluate_role(problem$data, way$role)) else lapply(way$exprs, evaluate_variable, data = problem$data, env = way$env)
@@ -104,7 +113,7 @@ mend_negative <- function(v, clusters) {
   if (length(clusters) < 2) return(v)
   e <- eigen(v, symmetric = TRUE)
   if (all(e$values > 0)) return(v)
-  mended <- e$vectors %*% (pmax(e$values, 1e-16 * max(e$values)) * t(e$vectors))
+  mended <- e$vectors %*% (pmax(e$values, 1e-16 * max(abs(e$values))) * t(e$vectors))
   if (max(abs(mended - v)) > 1e-8 * max(abs(v))) {
     warn_miv("negative_variance", "The covariance over several ways of clustering was not positive definite; %d negative eigenvalue%s set to 0.",
              sum(e$values <= 0), plural(sum(e$values <= 0)))
@@ -124,7 +133,7 @@ with_vcov <- function(fit, vcov = NULL, scores = NULL) {
   if (is.null(vcov) && (is.null(scores) || scores == fit$vcov_kind$scores)) return(fit)
   if (is.null(scores)) scores <- fit$vcov_kind$scores
   check_choice(scores, c("usual", "heterogeneous"), "scores")
-  choice <- if (is.null(vcov)) kept_choice(fit) else read_vcov(vcov, fit$experiment)
+  choice <- if (is.null(vcov)) kept_choice(fit) else own_clusters(read_vcov(vcov, fit$experiment), fit$data)
   problem <- problem_of(fit)
   asked <- add_clusters(problem, core_choice(choice))
   check_leverage(problem, asked)
