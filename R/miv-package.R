@@ -2,10 +2,10 @@
 #'
 #' @description
 #' Some people are shown a number, others not (or another one); all say what they believe and then act. A person's *belief effect* is how much the
-#' outcome changes per unit of the person's own belief, over the stretch the information moved it. Every two-stage least squares specification of such an
-#' experiment estimates a weighted mean of these effects, with weights that its instrument decides, and some specifications count people negatively. The default here, the
-#' mover instrument (arm times the side of the signal on which the prior lies), weighs people by how far they move and counts nobody negatively as
-#' long as people move toward the signal.
+#' outcome changes per unit of the person's own belief, over the stretch the information moved it. Every two-stage least squares specification of
+#' such an experiment estimates a weighted mean of these effects, with weights that its instrument decides, and some specifications count people
+#' negatively. The default here, the mover instrument (arm times the side of the signal on which the prior lies), weighs people by how far they move
+#' and counts nobody negatively as long as people move toward the signal.
 #'
 #' @section Verbs:
 #' | verb | does |
@@ -20,8 +20,8 @@
 #' | `vcov()`, [CR()] | another covariance after the fit; clusters |
 #' | [simulate_experiment()], [inflation_survey] | experiments whose belief effects are known |
 #'
-#' Fits also answer `coef()`, `confint()`, `nobs()`, `residuals()`, `fitted()`, `predict()`, `update()`, `formula()`, `model.frame()`, `model.matrix()`, `hatvalues()`, `sigma()`, `weights()`, and
-#' sandwich's `estfun()` and `bread()`.
+#' Fits also answer `coef()`, `confint()`, `nobs()`, `residuals()`, `fitted()`, `predict()`, `update()`, `formula()`, `model.frame()`,
+#' `model.matrix()`, `hatvalues()`, `sigma()`, `weights()`, and sandwich's `estfun()` and `bread()`.
 #'
 #' @section Options:
 #' | option | default | does |
@@ -31,11 +31,12 @@
 #' | `miv.ggplot2` | `TRUE` | `FALSE` draws with base graphics even where ggplot2 is installed |
 #'
 #' @section At load time:
-#' Nothing is changed outside the package: no options, no seeds, no settings of other packages. `autoplot()` methods wait for ggplot2 in R's own table of methods.
+#' Nothing is changed outside the package: no options, no seeds, no settings of other packages. `autoplot()` methods wait for ggplot2 in R's own
+#' table of methods.
 #'
 #' @section Conditions:
-#' Every refusal is of class `miv_error` and `miv_error_<cause>`, every caution `miv_warning` and `miv_warning_<cause>`, every note
-#' `miv_message` and `miv_message_<cause>`, so that `tryCatch()` can tell them apart.
+#' Every refusal is of class `miv_error` and `miv_error_<cause>`, every caution `miv_warning` and `miv_warning_<cause>`, every note `miv_message`
+#' and `miv_message_<cause>`, so that `tryCatch()` can tell them apart.
 #'
 #' @name miv-package
 #' @docType package

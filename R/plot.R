@@ -2,22 +2,23 @@
 
 #' Figures of a fit
 #'
-#' The estimate of [miv()] is the ratio of two things that can be seen: how far the information moved beliefs on either side of the signal (the first
-#' stage, left panel), and how far it moved the outcome there (the reduced form, right panel). Points are mean beliefs and mean outcomes by arm and side,
-#' with intervals; the number above each pair is the change from the base to the informed arm. Fits of [tsls()], several outcomes and
+#' The estimate of [miv()] is the ratio of two things that can be seen: how far the information moved beliefs on either side of the signal (the
+#' first stage, left panel), and how far it moved the outcome there (the reduced form, right panel). Points are mean beliefs and mean outcomes by
+#' arm and side, with intervals; the number above each pair is the change from the base to the informed arm. Fits of [tsls()], several outcomes and
 #' least-squares fits are drawn as coefficients with intervals.
 #'
-#' Means are raw: of the people in the fit, weighted where the fit is, without adjustment for controls and fixed effects, so that they
-#' agree with the estimate up to what the controls take out. Their intervals use t; where the fit's errors are clustered they are clustered too (with several ways, by the one
-#' with the fewest clusters). With several informed arms there is one row of panels for each, and people of the base arm appear in every row.
+#' Means are raw: of the people in the fit, weighted where the fit is, without adjustment for controls and fixed effects, so that they agree with
+#' the estimate up to what the controls take out. Their intervals use t; where the fit's errors are clustered they are clustered too (with several
+#' ways, by the one with the fewest clusters). With several informed arms there is one row of panels for each, and people of the base arm appear in
+#' every row.
 #'
 #' Where ggplot2 is installed the value is a ggplot, which draws when printed and can be changed (`plot(fit) + ggplot2::theme_minimal()`). Without
 #' it, or under `options(miv.ggplot2 = FALSE)`, base graphics draw the same figure.
 #'
 #' @param x,object A fit of [miv()] or [tsls()], or several (`miv_set`).
 #' @param conf.level Of the intervals, between 0 and 1.
-#' @param terms Names of coefficients to draw as coefficients with intervals; `NULL` draws the two sides for a fit of [miv()], and
-#'   all coefficients but the constant for other fits.
+#' @param terms Names of coefficients to draw as coefficients with intervals; `NULL` draws the two sides for a fit of [miv()], and all coefficients
+#'   but the constant for other fits.
 #' @param ... Nothing: misspelt arguments are refused here.
 #' @return A ggplot; with base graphics the numbers drawn, invisibly (a data frame).
 #' @section Errors: `miv_error_unknown_term` where `terms` names no coefficient; `miv_error_bad_level`.
@@ -142,6 +143,7 @@ side_changes <- function(table) {
     cbind(cell[1, c("panel", "informed", "side", "place", "facet")], from = cell$mean[1], to = cell$mean[2], top = max(cell$high, cell$mean, na.rm = TRUE))
   })))
   changes$change <- changes$to - changes$from
+  changes$almost <- changes$from + 0.85 * changes$change
   changes$label <- stats::ave(changes$change, changes$panel, FUN = signed)
   changes
 }
@@ -209,7 +211,7 @@ figure_subtitle <- function(fit) {
 wrap <- function(text, width) paste(strwrap(text, width), collapse = "\n")
 
 sides_caption <- function(fit, changes, level) {
-  controls <- if (length(c(fit$controls, fit$fixed_effects))) " (no controls)" else ""
+  controls <- if (length(c(fit$controls, fit$fixed_effects))) " (without controls)" else ""
   clusters <- if (length(fit$vcov_kind$ways)) " by cluster" else ""
   signal <- if (is.null(constant_signals(fit$experiment))) "" else " Dotted: the signal."
   means <- sprintf("Raw means%s with %s%% intervals%s. Arrows: base to informed arm.%s", controls, format(100 * level), clusters, signal)
@@ -249,17 +251,20 @@ ggplot_sides <- function(figure) {
     ggplot2::scale_colour_manual(values = kArmColours, drop = FALSE) + ggplot2::scale_shape_manual(values = kArmShapes, drop = FALSE) +
     ggplot2::scale_fill_manual(values = c("white", kArmColours[2]), drop = FALSE) +
     ggplot2::scale_x_continuous(breaks = labels$place, labels = labels$label, expand = ggplot2::expansion(add = 0.4)) +
-    ggplot2::scale_y_continuous(expand = ggplot2::expansion(mult = c(0.06, 0.14))) +
-    ggplot_words(figure, x = NULL, y = NULL) + ggplot_theme(grid = "y")
+    ggplot2::scale_y_continuous(expand = ggplot2::expansion(mult = c(0.06, 0.2))) +
+    ggplot2::coord_cartesian(clip = "off") + ggplot_words(figure, x = NULL, y = NULL) + ggplot_theme(grid = "y")
 }
 
 # How far each arm stands from the middle of its place.
 kApart <- 0.14
 
+# An arrow leaves room for the points at its ends.
+kReach <- 0.7 * kApart
+
 ggplot_changes <- function(figure) {
   .data <- ggplot2::.data
   list(
-    ggplot2::geom_segment(ggplot2::aes(.data$place - 0.7 * kApart, .data$from, xend = .data$place + 0.7 * kApart, yend = .data$from + 0.85 * .data$change), figure$changes,
+    ggplot2::geom_segment(ggplot2::aes(.data$place - kReach, .data$from, xend = .data$place + kReach, yend = .data$almost), figure$changes,
                           arrow = ggplot2::arrow(length = ggplot2::unit(0.07, "inches")), colour = "grey55", inherit.aes = FALSE),
     ggplot2::geom_text(ggplot2::aes(.data$place, .data$top, label = .data$label), figure$changes, vjust = -0.7, size = 3.4, inherit.aes = FALSE))
 }
@@ -273,16 +278,20 @@ ggplot_signal <- function(figure) {
 }
 
 ggplot_words <- function(figure, x, y) {
-  ggplot2::labs(title = figure$title, subtitle = figure$subtitle, caption = figure$caption, alt = figure$alt, x = x, y = y, colour = NULL, shape = NULL, fill = NULL)
+  ggplot2::labs(title = figure$title, subtitle = figure$subtitle, caption = figure$caption, alt = figure$alt, x = x, y = y,
+                colour = NULL, shape = NULL, fill = NULL)
 }
 
 # Grid lines across one axis only.
 ggplot_theme <- function(grid) {
   none <- ggplot2::element_blank()
-  ggplot2::theme_bw(base_size = 12) +
-    ggplot2::theme(plot.title = ggplot2::element_text(size = 12, face = "bold"), plot.subtitle = ggplot2::element_text(size = 10.5), panel.grid.minor = none, panel.grid.major.x = if (grid == "y") none, panel.grid.major.y = if (grid == "x") none,
-                   strip.background = none, strip.text = ggplot2::element_text(hjust = 0, face = "bold"), legend.position = "top", legend.justification = "left",
-                   plot.title.position = "plot", plot.caption.position = "plot", plot.caption = ggplot2::element_text(hjust = 0, colour = "grey30"))
+  text <- ggplot2::element_text
+  across <- stats::setNames(list(none), if (grid == "y") "panel.grid.major.x" else "panel.grid.major.y")
+  ggplot2::theme_bw(base_size = 12) + do.call(ggplot2::theme, across) +
+    ggplot2::theme(plot.title = text(size = 12, face = "bold"), plot.subtitle = text(size = 10.5), plot.title.position = "plot",
+                   plot.caption = text(hjust = 0, colour = "grey30"), plot.caption.position = "plot", panel.grid.minor = none, strip.background = none,
+                   strip.text = text(hjust = 0, face = "bold"), legend.position = "top", legend.justification = "left",
+                   legend.margin = ggplot2::margin(0, 0, 0, 0), legend.box.spacing = ggplot2::unit(4, "pt"))
 }
 
 # A header, the panels in rows of two, and a footer; header and footer are as high as their lines.
@@ -290,13 +299,14 @@ base_sides <- function(figure) {
   facets <- levels(figure$table$facet)
   panels <- matrix(seq_along(facets) + 1, ncol = 2, byrow = TRUE)
   head <- count_lines(figure$title) + count_lines(figure$subtitle) + 2.5
+  foot <- count_lines(figure$caption) + 0.5
   old <- graphics::par(no.readonly = TRUE)
   on.exit(graphics::par(old))
-  graphics::layout(rbind(1, panels, max(panels) + 1), heights = c(graphics::lcm(0.5 * head), rep(1, nrow(panels)), graphics::lcm(0.5 * (count_lines(figure$caption) + 0.5))))
+  graphics::layout(rbind(1, panels, max(panels) + 1), heights = c(graphics::lcm(0.5 * head), rep(1, nrow(panels)), graphics::lcm(0.5 * foot)))
   graphics::par(cex = 1)
   base_head(figure, head)
   for (facet in facets) base_panel(figure, facet)
-  base_text(figure$caption, count_lines(figure$caption) + 0.5, cex = 0.75)
+  base_text(figure$caption, foot, cex = 0.75)
 }
 
 count_lines <- function(text) if (is.null(text)) 0 else length(strsplit(text, "\n")[[1]])
@@ -316,8 +326,8 @@ base_head <- function(figure, lines) {
   base_text(figure$title, lines, 0.3, font = 2)
   below <- 0.3 + count_lines(figure$title)
   base_text(figure$subtitle, lines, below, new = FALSE, cex = 0.85)
-  graphics::legend(0, below + count_lines(figure$subtitle) + 0.1, levels(figure$table$arm), pch = kArmShapes, col = kArmColours, pt.bg = c("white", kArmColours[2]),
-                   pt.cex = 1.3, horiz = TRUE, bty = "n", cex = 0.85)
+  graphics::legend(0, below + count_lines(figure$subtitle) + 0.1, levels(figure$table$arm), pch = kArmShapes, col = kArmColours,
+                   pt.bg = c("white", kArmColours[2]), pt.cex = 1.3, horiz = TRUE, bty = "n", cex = 0.85)
 }
 
 base_panel <- function(figure, facet) {
@@ -326,11 +336,11 @@ base_panel <- function(figure, facet) {
   signal <- if (table$panel[1] == "belief") figure$signal[as.character(table$informed[1])]
   reach <- range(table$low, table$high, table$mean, signal, na.rm = TRUE)
   graphics::par(mar = c(4.2, 3.5, 2, 1), las = 1, cex = 1)
-  graphics::plot(range(table$place) + c(-0.5, 0.5), reach + c(0, 0.12 * diff(reach)), type = "n", xaxt = "n", xlab = "", ylab = "", cex.axis = 0.85)
+  graphics::plot(range(table$place) + c(-0.5, 0.5), reach + c(0, 0.2 * diff(reach)), type = "n", xaxt = "n", xlab = "", ylab = "", cex.axis = 0.85)
   graphics::abline(h = signal, lty = 3, col = "grey60")
-  graphics::mtext(facet, adj = 0, font = 2, line = 0.4, cex = 0.9)
+  graphics::mtext(facet, adj = 0, font = 2, line = 0.4, cex = 0.85)
   labels <- table[!duplicated(table$place), ]
-  graphics::axis(1, labels$place, labels$label, tick = FALSE, line = 1.4, cex.axis = 0.75, gap.axis = -1)
+  graphics::axis(1, labels$place, labels$label, tick = FALSE, line = 1.4, cex.axis = 0.7, gap.axis = -1)
   base_points(table)
   base_changes(changes)
 }
@@ -343,8 +353,9 @@ base_points <- function(table) {
 }
 
 base_changes <- function(changes) {
-  suppressWarnings(graphics::arrows(changes$place - 0.7 * kApart, changes$from, changes$place + 0.7 * kApart, changes$from + 0.85 * changes$change, length = 0.06, col = "grey55"))
-  graphics::text(changes$place, changes$top, changes$label, pos = 3, cex = 0.85)
+  x <- changes$place
+  suppressWarnings(graphics::arrows(x - kReach, changes$from, x + kReach, changes$almost, length = 0.06, col = "grey55"))   # no arrow of length 0
+  graphics::text(x, changes$top, changes$label, pos = 3, cex = 0.8, xpd = NA)
 }
 
 # ---- coefficients ----
@@ -371,13 +382,14 @@ outcomes_figure <- function(set, level) {
   summary <- summary(set, conf.level = level)
   table <- summary$table
   labels <- if (anyDuplicated(table$outcome)) paste(table$outcome, table$term, sep = ": ") else table$outcome
-  interval_figure(labels, table$estimate, table$conf.high - table$estimate, title = gsub("`", "", summary$title), subtitle = gsub("`", "", vcov_words(set[[1]]$vcov_kind)),
-                  what = "Effect", level = level)
+  interval_figure(labels, table$estimate, table$conf.high - table$estimate, title = gsub("`", "", summary$title),
+                  subtitle = gsub("`", "", vcov_words(set[[1]]$vcov_kind)), what = "Effect", level = level)
 }
 
 interval_figure <- function(labels, estimate, reach, title, subtitle, what, level) {
   table <- data.frame(term = factor(labels, rev(labels)), estimate = unname(estimate), low = unname(estimate - reach), high = unname(estimate + reach))
-  alt <- paste0(title, ". ", paste(sprintf("%s: %s (%s to %s)", table$term, show_number(table$estimate, 3), show_number(table$low, 3), show_number(table$high, 3)), collapse = "; "))
+  short <- function(x) vapply(x, show_number, "", digits = 3)
+  alt <- paste0(title, ". ", paste(sprintf("%s: %s (%s to %s)", table$term, short(table$estimate), short(table$low), short(table$high)), collapse = "; "))
   list(kind = "coefficients", table = table, title = wrap(title, 75), subtitle = subtitle, caption = NULL, alt = alt,
        axis = sprintf("%s with %s%% interval", what, format(100 * level)))
 }

@@ -76,7 +76,10 @@ decimals_for <- function(error, digits) {
   max(0, digits - 1 - floor(log10(error)))
 }
 
-fixed <- function(x, decimals) if (is.null(decimals) || decimals > 8) formatC(x, digits = 3, format = "g") else formatC(x, digits = decimals, format = "f", big.mark = ",")
+fixed <- function(x, decimals) {
+  if (is.null(decimals) || decimals > 8) return(formatC(x, digits = 3, format = "g"))
+  formatC(x, digits = decimals, format = "f", big.mark = ",")
+}
 
 range_words <- function(interval, number) paste(number(interval), collapse = " to ")
 
@@ -170,7 +173,8 @@ first_stage_words <- function(stage) {
   if (is.null(stage)) return("")
   f <- ifelse(is.finite(stage$F), paste("F =", show_f(stage$F)), "F not available (more instruments than clusters)")
   if (length(f) > 1) f <- sprintf("`%s` %s", names(stage$F), f)
-  sprintf("%s, on %d and %s degrees of freedom%s.", paste(f, collapse = ", "), stage$df1, big_number(stage$df2), if (any(stage$F < 10)) "; below 10 is weak" else "")
+  weak <- if (any(stage$F < 10)) "; below 10 is weak" else ""
+  sprintf("%s, on %d and %s degrees of freedom%s.", paste(f, collapse = ", "), stage$df1, big_number(stage$df2), weak)
 }
 
 show_f <- function(f) ifelse(f < 10, formatC(f, digits = 2, format = "f"), formatC(f, digits = 1, format = "f", big.mark = ","))
@@ -183,8 +187,8 @@ added_words <- function(fit) {
   if (identical(fit$recipe$stage$kind, "ols")) words else paste0(words, centring_words(fit))
 }
 
-kLevelWords <- c(.side = "dummies of the side of the gap", .pattern = "dummies of the pattern of sides", .gap = "the gap", .exposure = "the function of the gap",
-                 .arm = "dummies of the informed arm")
+kLevelWords <- c(.side = "dummies of the side of the gap", .pattern = "dummies of the pattern of sides", .gap = "the gap",
+                 .exposure = "the function of the gap", .arm = "dummies of the informed arm")
 
 level_words <- function(levels) {
   stems <- sub("^([.](side|pattern|gap|exposure|arm)).*$", "\\1", levels)
@@ -219,7 +223,8 @@ computed_words <- function(x, digits) {
 weights_sentence <- function(x) {
   if (length(x$beliefs) == 0) return("")
   if (is.null(x$guarantee)) {
-    return("Weights: not known. Without prior, signal and arm nobody can say whose effects count, and whether some count negatively; info_experiment() and miv() say it.")
+    return(paste("Weights: not known. Without prior, signal and arm nobody can say whose effects count, and whether some count negatively;",
+                 "info_experiment() and miv() say it."))
   }
   paste0("Weights: the estimate is a weighted mean of people's belief effects, ", guarantee_words(x$guarantee), gap_zero_words(x$weightless), ".")
 }

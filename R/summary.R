@@ -2,34 +2,34 @@
 
 #' Summary of a fit
 #'
-#' What a reader of the estimate needs: the coefficient table, the interval of the belief effect, the kind of standard error, who is in and who is left
-#' out and why, the first stage, what the package added and dropped, and one plain sentence about the weights.
+#' What a reader of the estimate needs: the coefficient table, the interval of the belief effect, the kind of standard error, who is in and who is
+#' left out and why, the first stage, what the package added and dropped, and one plain sentence about the weights.
 #'
-#' The printed table shows the belief first, then the constant and the controls; the level controls that the package added (the side of the gap, ...)
-#' are named below it and stand in `coef(summary(fit))`. Where there are more than 20 rows, `print(summary(fit), all = TRUE)` shows the rest.
+#' The printed table shows the belief first, then the constant and the controls; the level controls that the package added (the side of the gap,
+#' ...) are named below it and stand in `coef(summary(fit))`. Where there are more than 20 rows, `print(summary(fit), all = TRUE)` shows the rest.
 #'
 #' **The last sentence.** For a fit of [miv()] it says which effects can count negatively and on which assumption, and how many people lie at gap 0
-#' and so carry no weight. The assumption is about what people believed *before*. A misreported prior puts people near gap 0 on the
-#' wrong side of the signal, and then some of the weight is negative even where everybody moves toward the signal: with a reliability of the
-#' prior of 0.8, 14 percent of the people and 5.6 percent of the weight; with 0.5, 20 percent of the weight. For a fit of [tsls()] the package knows
-#' no prior, signal and arm, and the sentence says so.
+#' and so carry no weight. The assumption is about what people believed *before*. A misreported prior puts people near gap 0 on the wrong side of
+#' the signal, and then some of the weight is negative even where everybody moves toward the signal: with a reliability of the prior of 0.8, 14
+#' percent of the people and 5.6 percent of the weight; with 0.5, 20 percent of the weight. For a fit of [tsls()] the package knows no prior, signal
+#' and arm, and the sentence says so.
 #'
-#' **Over-identified fits** have two standard errors: the usual one is right where every instrument finds the same effect, the other one also
-#' where effects differ (see [miv()]). The summary gives both for the belief, `scores` says which is in the table.
+#' **Over-identified fits** have two standard errors: the usual one is right where every instrument finds the same effect, the other one also where
+#' effects differ (see [miv()]). The summary gives both for the belief, `scores` says which is in the table.
 #'
 #' @param object A fit of [miv()] or [tsls()], or several (`miv_set`, from `c(y1, y2) ~ x`).
 #' @param vcov,scores Another covariance than the fit's own, as in [miv()]. The first-stage F changes with it.
 #' @param conf.level Of the interval, between 0 and 1.
 #' @param ... Nothing: misspelt arguments are refused here.
-#' @return An object of class `summary.miv`: a list in which `coefficients` is the matrix of `Estimate`, `Std. Error`, `t value` and
-#'   `Pr(>|t|)`, one row per coefficient, belief first, so that `coef(summary(fit))` is that matrix; `conf.int` the intervals of the beliefs (in a [first_stage()], [reduced_form()] or
-#'   [ols()] of what stands in their place); `vcov`,
-#'   `vcov_kind`, `df_inference` (of t), `both_scores` (the beliefs' standard errors under both scores, where over-identified), `nobs`, `rows`, `left_out` (rows
-#'   left out, by cause; one person may count under several), `first_stage` (`F`, `df1`, `df2`), `fixed_effects`, `dropped`, `sigma`,
-#'   `r.squared`, `path`, `guarantee`, and `weightless` (people at gap 0 in the fit, who carry no weight; `NULL` where not known).
+#' @return An object of class `summary.miv`: a list in which `coefficients` is the matrix of `Estimate`, `Std. Error`, `t value` and `Pr(>|t|)`, one
+#'   row per coefficient, belief first, so that `coef(summary(fit))` is that matrix; `conf.int` the intervals of the beliefs (in a [first_stage()],
+#'   [reduced_form()] or [ols()] of what stands in their place); `vcov`, `vcov_kind`, `df_inference` (of t), `both_scores` (the beliefs' standard
+#'   errors under both scores, where over-identified), `nobs`, `rows`, `left_out` (rows left out, by cause; one person may count under several),
+#'   `first_stage` (`F`, `df1`, `df2`), `fixed_effects`, `dropped`, `sigma`, `r.squared`, `path`, `guarantee`, and `weightless` (people at gap 0 in
+#'   the fit, who carry no weight; `NULL` where not known).
 #'
-#'   For a `miv_set` an object of class `summary.miv_set`, whose `table` has one row per outcome (and belief): `outcome`, `term`, `estimate`, `std.error`,
-#'   `statistic`, `p.value`, `conf.low`, `conf.high`, `nobs`, `first_stage_F`.
+#'   For a `miv_set` an object of class `summary.miv_set`, whose `table` has one row per outcome (and belief): `outcome`, `term`, `estimate`,
+#'   `std.error`, `statistic`, `p.value`, `conf.low`, `conf.high`, `nobs`, `first_stage_F`.
 #' @section Errors: `miv_error_bad_level` where `conf.level` is not between 0 and 1; those of the covariance as in [miv()].
 #' @examples
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
@@ -45,7 +45,8 @@ summary.miv <- function(object, vcov = NULL, scores = NULL, conf.level = 0.95, .
   kept <- c("vcov", "vcov_kind", "nobs", "rows", "df.residual", "df_inference", "sigma", "r.squared", "beliefs", "leading", "instruments", "levels",
             "controls", "fixed_effects", "dropped", "first_stage", "over_identified", "path", "door", "exposure", "guarantee", "call")
   structure(c(
-    list(title = fit_title(fit), who = people_title(fit), coefficients = coefficient_table(fit), conf.int = belief_intervals(fit, conf.level), conf.level = conf.level),
+    list(title = fit_title(fit), who = people_title(fit), coefficients = coefficient_table(fit), conf.int = belief_intervals(fit, conf.level),
+         conf.level = conf.level),
     fit[kept],
     list(both_scores = both_scores(fit), left_out = rows_left_out(fit), added = added_words(fit), weightless = weightless_people(fit)),
     if (inherits(fit, "miv_first_stage")) list(instrument_tests = instrument_tests(fit), single_belief = single_belief(fit))),
