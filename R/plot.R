@@ -211,10 +211,9 @@ figure_subtitle <- function(fit) {
 wrap <- function(text, width) paste(strwrap(text, width), collapse = "\n")
 
 sides_caption <- function(fit, changes, level) {
-  controls <- if (length(c(fit$controls, fit$fixed_effects))) " (without controls)" else ""
   clusters <- if (length(fit$vcov_kind$ways)) " by cluster" else ""
   signal <- if (is.null(constant_signals(fit$experiment))) "" else " Dotted: the signal."
-  means <- sprintf("Raw means%s with %s%% intervals%s. Arrows: base to informed arm.%s", controls, format(100 * level), clusters, signal)
+  means <- sprintf("Unadjusted means with %s%% intervals%s. Arrows: base to informed arm.%s", format(100 * level), clusters, signal)
   paste(c(wrap(means, 98), ratio_words(changes, fit)), collapse = "\n")
 }
 

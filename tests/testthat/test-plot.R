@@ -3,8 +3,8 @@ survey <- function(...) info_experiment(inflation_survey, belief = ~ posterior, 
 local_base <- function(env = parent.frame()) {
   old <- options(miv.ggplot2 = FALSE)
   do.call("on.exit", list(bquote(options(.(old))), add = TRUE), envir = env)
-  grDevices::pdf(NULL)
-  do.call("on.exit", list(quote(grDevices::dev.off()), add = TRUE), envir = env)
+  pdf(NULL)
+  do.call("on.exit", list(quote(dev.off()), add = TRUE), envir = env)
 }
 
 kept <- function() subset(inflation_survey, !is.na(posterior))
