@@ -147,7 +147,7 @@ main <- function() {
   heading("Every specification side by side")
   show_specifications(fit_formula(s))
   heading("The figure")
-  out <- draw(get("fit", globalenv()), if (is.null(s$OUT)) "miv-demo.png" else s$OUT)
+  out <- draw(get("fit", globalenv()), if (is.null(s[["OUT"]])) "miv-demo.png" else s[["OUT"]])
   cat("> plot(fit)\nwritten to ", normalizePath(out), "\n", sep = "")
 }
 

@@ -17,7 +17,7 @@ latest() { # what R, the compiler or apt is at, in a few words
     /^\* installing \*source\* package/ { said = name($5) }
     / -c [^ ]*\.(c|cc|cpp) / { for (i = 1; i < NF; i++) if ($i == "-c") said = "compiling " $(i + 1) }
     /^Setting up / { sub(/:.*/, "", $3); said = "setting up " $3 }
-    /^Get:/ { said = "fetching " $5 }
+    /^Get:.* amd64|^Get:.* all / { said = "fetching " $5 }
     /^\* (checking|creating vignettes)/ { said = $0; sub(/^\* /, "", said); sub(/ \.\.\..*/, "", said) }
     END { for (b in building) list = list " " b; print (list != "" ? "building" list : said) }' "$log"
 }
