@@ -120,6 +120,21 @@ Rcpp::List wrap_fit(const miv::Design& design, const miv::Factor& factor, const 
     Rcpp::Named("smallest_pivot") = factor.triangle.smallest_pivot);
 }
 
+Rcpp::List wrap_sums(const miv::CellProblem& problem, const miv::CellSums& sums) {
+  return Rcpp::List::create(Rcpp::Named("verdict") = 0, Rcpp::Named("people") = sums.people, Rcpp::Named("weight") = sums.weight, Rcpp::Named("q") = sums.q,
+                            Rcpp::Named("belief") = sums.belief, Rcpp::Named("outcome") = sums.outcome, Rcpp::Named("q_belief") = sums.q_belief,
+                            Rcpp::Named("q_outcome") = sums.q_outcome, Rcpp::Named("q_square") = sums.q_square,
+                            Rcpp::Named("scales") = problem.level_frame.scale);
+}
+
+miv::DrawRequest as_draws(const Rcpp::List& request) {
+  miv::DrawRequest out;
+  out.draws = as_index(request["draws"]);
+  out.seed = static_cast<std::uint64_t>(Rcpp::as<double>(request["seed"]));
+  if (!Rf_isNull(request["units"])) out.units = as_groups(Rcpp::List::create(request["units"]))[0];
+  return out;
+}
+
 }  // namespace
 
 // [[Rcpp::export(rng = false)]]
@@ -152,20 +167,45 @@ Rcpp::List tsls_cpp(Rcpp::List design_list, Rcpp::List request_list) {
   return out;
 }
 
-// Sums by cell for the effect weights; ids by row of the design.
+// Sums by cell for the effect weights; request: list(ids, cells, threads, reference, levels, scores, dead, fitted, clusters, draws, seed,
+// units); ids, dead and fitted by row of the design.
 // [[Rcpp::export(rng = false)]]
-Rcpp::List cell_sums_cpp(Rcpp::List design_list, Rcpp::NumericVector reference, SEXP ids, double cells, int threads) {
+Rcpp::List cell_weights_cpp(Rcpp::List design_list, Rcpp::List request) {
   const miv::Design design = as_design(design_list);
   miv::check_design(design);
-  const miv::Workers workers = as_workers(threads);
-  const miv::Factor factor = miv::factorise(design, Rcpp::as<miv::VectorXd>(reference), false, workers);
+  const miv::Workers workers = as_workers(request["threads"]);
+  const miv::Factor factor = miv::factorise(design, Rcpp::as<miv::VectorXd>(request["reference"]), false, workers);
   const miv::TslsFit fit = miv::solve_tsls(design, factor);
   if (fit.verdict != miv::Verdict::kOk) return Rcpp::List::create(Rcpp::Named("verdict") = static_cast<int>(fit.verdict));
-  const miv::CellSums sums = miv::cell_sums(design, factor, fit, as_ids(ids), static_cast<miv::Index>(cells), workers);
-  return Rcpp::List::create(Rcpp::Named("verdict") = 0, Rcpp::Named("weight") = sums.weight, Rcpp::Named("q") = sums.q,
-                            Rcpp::Named("belief") = sums.belief, Rcpp::Named("outcome") = sums.outcome,
-                            Rcpp::Named("q_belief") = sums.q_belief, Rcpp::Named("q_outcome") = sums.q_outcome,
-                            Rcpp::Named("outcome_per_belief") = sums.outcome_per_belief);
+  const miv::Design levels = Rf_isNull(request["levels"]) ? miv::Design() : as_design(request["levels"]);
+  const miv::CellProblem problem(design, levels.columns.empty() ? design : levels, factor, fit, as_ids(request["ids"]), as_index(request["cells"]));
+  const bool scores = Rcpp::as<bool>(request["scores"]);
+  const miv::CellSums sums = miv::cell_sums(problem, scores, workers);
+  Rcpp::List out = wrap_sums(problem, sums);
+  if (!scores) return out;
+  miv::Influence influence = miv::cell_influence(problem, sums, Rcpp::as<std::vector<bool>>(request["dead"]), workers);
+  if (!Rf_isNull(request["fitted"])) influence.fitted = REAL(request["fitted"]);
+  Rcpp::List weights, effects;
+  for (const miv::InfluenceMeat& meat : miv::influence_meats(problem, influence, as_groups(request["clusters"]), workers)) {
+    weights.push_back(meat.weights);
+    effects.push_back(meat.effects);
+  }
+  out["alive"] = influence.alive;
+  out["weight_meats"] = weights;
+  out["effect_meats"] = effects;
+  out["instrument_root"] = problem.instrument_root;
+  const miv::DrawRequest draws = as_draws(request);
+  if (draws.draws > 0) out["draws"] = miv::draw_negative(problem, influence, draws, workers);
+  return out;
+}
+
+// Total and share of the negative weight under normal cell weights.
+// [[Rcpp::export(rng = false)]]
+Eigen::MatrixXd draw_negative_cpp(Eigen::VectorXd weight, Eigen::MatrixXd covariance, double draws, double seed, int threads) {
+  miv::DrawRequest request;
+  request.draws = static_cast<miv::Index>(draws);
+  request.seed = static_cast<std::uint64_t>(seed);
+  return miv::draw_negative_normal(weight, covariance, request, as_workers(threads));
 }
 
 // Raw columns of the design for the kept rows.

@@ -1,0 +1,177 @@
+# Who stands in which cell: side of the gap, bins of the gap or the prior, a covariate.
+
+kBy <- c("side", "gap", "prior", "person")
+kMostValues <- 12   # a number with more values is cut into bins
+
+# list(ids: 0-based cell of every row (0 where the row is not in the fit), labels: one per cell, ascending, title, still: cells in which
+# the instrument moves nobody, notes).
+read_cells <- function(fit, by, bins, data, problem) {
+  kept <- kept_of(fit)
+  found <- if (is_formula(by)) covariate_cells(by, bins, data, kept) else known_cells(fit, by, bins, kept)
+  check_cells(found, fit)
+  mark_still(found, fit, kept)
+}
+
+known_cells <- function(fit, by, bins, kept) {
+  check_sides_known(fit, by)
+  experiment <- fit$experiment
+  if (by == "side") return(side_cells(experiment, kept))
+  if (by == "gap") {
+    check_units(experiment, "`by = \"gap\"`")
+    if (length(experiment$arm$informed) > 1) {
+      abort_miv("several_arms", "`by = \"gap\"`: people have one gap for each of %d informed arms; give `by = ~ ` with the gap you mean.", length(experiment$arm$informed))
+    }
+    return(bin_cells(gap_values(experiment, experiment$arm$informed), bins, kept, "gap"))
+  }
+  prior <- experiment$roles$prior
+  bin_cells(as.numeric(role_values(experiment, prior)), bins, kept, prior$label)
+}
+
+check_sides_known <- function(fit, by) {
+  if (fit$door == "miv") return(invisible(fit))
+  abort_miv("unknown_side", "`by = \"%s\"`: a fit of tsls() knows no prior, signal and arm; give the cells as `by = ~ variable`.", by)
+}
+
+# With several informed arms the cells are the patterns of sides, which are the level controls of `sign`.
+side_cells <- function(experiment, kept) {
+  sides <- lapply(experiment$arm$informed, function(arm) sign(gap_values(experiment, arm)))
+  if (length(sides) == 1) return(code_cells(sides[[1]], kept, "side of the gap", as.integer))
+  title <- sprintf("side of the gap to %s", paste(quote_names(experiment$arm$informed), collapse = ", "))
+  code <- Reduce(function(code, side) 3 * code + side + 1, sides, 0)
+  code_cells(code, kept, title, function(values) pattern_labels(values, length(sides)))
+}
+
+pattern_labels <- function(codes, arms) {
+  digits <- vapply(seq_len(arms) - 1, function(place) codes %/% 3^(arms - 1 - place) %% 3 - 1, codes)
+  labels <- apply(matrix(digits, ncol = arms), 1, paste, collapse = ",")
+  factor(labels, levels = labels)
+}
+
+# Every value a cell, ascending.
+code_cells <- function(x, kept, title, as_label) {
+  values <- sort(unique(keep_rows(x, kept)))
+  list(ids = as_ids(match(x, values)), labels = as_label(values), title = title, notes = character())
+}
+
+as_ids <- function(positions) {
+  positions[is.na(positions)] <- 1L
+  positions - 1L
+}
+
+# Quantiles of the people in the fit, or the breaks given; what lies outside of these has cells of its own.
+bin_cells <- function(x, bins, kept, title) {
+  inside <- keep_rows(x, kept)
+  breaks <- read_breaks(bins, inside)
+  position <- findInterval(x, breaks, rightmost.closed = is.finite(breaks[length(breaks)]))
+  used <- sort(unique(keep_rows(position, kept)))
+  labels <- bin_labels(breaks)[used]
+  list(ids = as_ids(match(position, used)), labels = factor(labels, levels = labels), title = title, notes = character())
+}
+
+read_breaks <- function(bins, x) {
+  if (!is.numeric(bins) || length(bins) == 0 || anyNA(bins)) abort_miv("bad_bins", "`bins` is `%s`; give a number of bins, or the breaks between them.", deparse_one(bins))
+  if (length(bins) > 1) {
+    breaks <- sort(unique(bins))
+    return(c(if (min(x) < breaks[1]) -Inf, breaks, if (max(x) > breaks[length(breaks)]) Inf))
+  }
+  if (bins < 1 || bins != round(bins)) abort_miv("bad_bins", "`bins` is %s; a number of bins is whole and at least 2.", format(bins))
+  breaks <- unique(stats::quantile(x, seq(0, 1, length.out = bins + 1), names = FALSE))
+  if (length(breaks) == 1) c(breaks, breaks) else breaks
+}
+
+bin_labels <- function(breaks) {
+  shown <- distinct_format(breaks)
+  k <- length(breaks) - 1
+  closed <- ifelse(seq_len(k) == k & is.finite(breaks[k + 1]), "]", ")")
+  paste0(ifelse(is.finite(breaks[seq_len(k)]), "[", "("), shown[seq_len(k)], ", ", shown[-1], closed)
+}
+
+# As few digits as keep neighbours apart.
+distinct_format <- function(x) {
+  for (digits in 3:15) {
+    shown <- trimws(formatC(x, digits = digits, format = "fg", width = 1))
+    if (!anyDuplicated(shown) || digits == 15) return(sub("^-0$", "0", shown))
+  }
+}
+
+covariate_cells <- function(by, bins, data, kept) {
+  if (length(by) != 2) abort_miv("bad_by", "`by` is a formula with two sides; give a one-sided one, `~ region`.")
+  label <- deparse_one(by[[2]])
+  x <- evaluate_variable(by[[2]], data, environment(by))
+  if (is.matrix(x)) abort_miv("bad_by", "`%s` has %d columns; cells come from one variable.", label, ncol(x))
+  check_cells_complete(x, label, kept)
+  if (is.numeric(x) && !is.factor(x)) return(number_cells(plain_vector(x), label, bins, kept))
+  x <- as.factor(x)
+  used <- sort(unique(as.integer(keep_rows(x, kept))))
+  list(ids = as_ids(match(as.integer(x), used)), labels = factor(levels(x)[used], levels = levels(x)[used]), title = label, notes = character())
+}
+
+check_cells_complete <- function(x, label, kept) {
+  inside <- keep_rows(x, kept)
+  missing <- sum(is.na(inside))
+  infinite <- if (is.numeric(inside)) sum(is.infinite(inside)) else 0
+  if (missing > 0) {
+    abort_miv("missing_cells", "`%s` is missing for %d of %d people in the fit; give them a category of their own, or fit without them (`subset = !is.na(%s)`).",
+              label, missing, length(inside), label)
+  }
+  if (infinite > 0) abort_miv("infinite", "`%s` is infinite for %d people in the fit; make a category of them.", label, infinite)
+  invisible(x)
+}
+
+# As many bins as asked for where a number has many values, and that is told.
+number_cells <- function(x, label, bins, kept) {
+  values <- distinct_values(x, kMostValues, if (!is.null(kept)) kept == 1L)
+  if (length(values) <= kMostValues) {
+    return(code_cells(x, kept, label, function(v) factor(number_label(v), levels = number_label(v))))
+  }
+  cells <- bin_cells(as.numeric(x), bins, kept, label)
+  inform_miv("binned", "`%s` has more than %d values and is cut into %d bins; set `bins =` for others, or `factor(%s)` for one cell per value.",
+             label, kMostValues, length(cells$labels), label)
+  cells
+}
+
+check_cells <- function(cells, fit) {
+  k <- length(cells$labels)
+  if (k < 2) abort_miv("one_cell", "`%s` puts all %s people of the fit into one cell, whose weight is 1; give at least two cells.", cells$title, big_number(fit$nobs))
+  if (k > fit$nobs / 2) {
+    abort_miv("too_many_cells", "`%s` makes %s cells of %s people; a cell needs people of both arms, so group them.", cells$title, big_number(k), big_number(fit$nobs))
+  }
+  invisible(cells)
+}
+
+# ---- cells without an effect ----
+
+# Nobody is moved where every exposure is 0 (and no arm control shifts it), or where only one arm is in the cell.
+mark_still <- function(cells, fit, kept) {
+  k <- length(cells$labels)
+  cells$still <- logical(k)
+  if (fit$door != "miv") return(cells)
+  ids <- keep_rows(cells$ids, kept) + 1L
+  unmoved <- tabulate(ids[keep_rows(anybody_moved(fit), kept)], k) == 0
+  alone <- arms_in_cells(fit, ids, k, kept) < 2
+  cells$still <- unmoved | alone
+  cells$notes <- c(cells$notes, still_note(cells$labels[unmoved], "the instrument moves nobody"), still_note(cells$labels[alone & !unmoved], "only one arm is there"))
+  cells
+}
+
+anybody_moved <- function(fit) {
+  informed <- fit$experiment$arm$informed
+  if (fit$arm_control || fit$exposure %in% c("arm", "arm+gap")) return(rep(TRUE, fit$rows))
+  moved <- lapply(informed, function(arm) {
+    h <- exposure_values(fit$exposure, fit$recipe$exposure, gap_values(fit$experiment, arm))
+    Reduce(`|`, lapply(h, function(x) !is.na(x) & x != 0))
+  })
+  Reduce(`|`, moved)
+}
+
+arms_in_cells <- function(fit, ids, k, kept) {
+  codes <- arm_codes(fit$experiment)
+  arm <- match(keep_rows(codes$x, kept), codes$values)
+  counts <- tabulate((arm - 1L) * k + ids, k * length(codes$values))
+  rowSums(matrix(counts, k) > 0)
+}
+
+still_note <- function(labels, why) {
+  if (length(labels) == 0) return(character())
+  sprintf("Cell%s %s: weight 0 and no effect, because %s.", plural(length(labels)), quote_names(as.character(labels), 5), why)
+}
