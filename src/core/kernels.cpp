@@ -177,7 +177,7 @@ MIV_INLINE void integers_body(const int* values, double* out) {
   for (Index r = 0; r < kTileRows; r += 4) {
     const Ints v = *reinterpret_cast<const Ints*>(values + r);
     const Pack d = __builtin_convertvector(v, Pack);
-    to(out + r) = reinterpret_cast<const Pack&>(static_cast<const Longs&>(reinterpret_cast<const Longs&>(d) | __builtin_convertvector(v == missing, Longs)));
+    to(out + r) = (Pack)((Longs)d | __builtin_convertvector(v == missing, Longs));  // a vector's cast keeps its bits
   }
 }
 
