@@ -7,9 +7,16 @@ print.effect_weights <- function(x, digits = 3, ...) {
   print_cells(x, digits)
   print_line("Remainder", sprintf("weight %s, of the estimate %s.", show_number(x$remainder[["belief"]], digits), show_number(x$remainder[["outcome"]], digits)))
   print_line("Negative", negative_words(x, digits))
+  print_line("Level", missing_level_words(x))
   print_line("Std. errors", paste0(x$vcov, "."))
   print_notes(x)
   invisible(x)
+}
+
+missing_level_words <- function(x) {
+  if (!identical(x$fit$door, "tsls")) return(character())
+  if (is.null(x$level_test)) return("not checked whether the exposure's own level is among the controls; give `gap =`.")
+  sprintf("index against side and gap: p = %s; with both controlled the estimate is %s.", format.pval(x$level_test$p.value, digits = 2), show_number(x$level_test$estimate, 4))
 }
 
 # "b averages the belief effects of N people in k cells; m cells (x% of people) count negatively, with total weight -y".
@@ -18,11 +25,11 @@ weights_words <- function(x) {
   m <- sum(negative)
   opening <- sprintf("%s averages the belief effects of %s people in %d cells (%s); ", show_number(x$estimate, 4), big_number(sum(x$cells$n)), nrow(x$cells), x$title)
   if (m == 0) return(paste0(opening, "no cell counts negatively."))
-  sprintf("%s%d cell%s (%s of people) count%s negatively, with total weight %s.", opening, m, plural(m), percent(sum(x$cells$share[negative])), if (m == 1) "s" else "",
+  sprintf("%s%d cell%s (%s of people) count%s negatively, with total weight %s.", opening, m, plural(m), weight_percent(sum(x$cells$share[negative])), if (m == 1) "s" else "",
           format(-x$negative_weight, digits = 3))
 }
 
-percent <- function(x) paste0(format(100 * x, digits = if (x < 0.1) 2 else 3), "%")
+weight_percent <- function(x) paste0(format(100 * x, digits = if (x < 0.1) 2 else 3), "%")
 
 kMostRows <- 30
 
@@ -183,7 +190,7 @@ print.summary.effect_weights <- function(x, digits = 3, ...) {
   print_words(weights_words(x$weights))
   cat("\n")
   print_cells(x$weights, digits)
-  print_line("Negative", sprintf("%s %s of people are in cells with negative weight.", negative_words(x, digits), percent(x$negative_people)))
+  print_line("Negative", sprintf("%s %s of people are in cells with negative weight.", negative_words(x, digits), weight_percent(x$negative_people)))
   print_line("People", sprintf("the weights are as uneven as those of %s equal people.", big_number(round(x$effective_size))))
   print_line("Sensitivity", sensitivity_words(x$sensitivity, digits))
   print_line("Reversal", reversal_words(x$reversal, digits))
@@ -205,5 +212,5 @@ sensitivity_words <- function(numbers, digits) {
 reversal_words <- function(x, digits) {
   if (is.null(x)) return(character())
   sprintf("gaps %s %s to %s count negatively (%s of people); first-stage coefficient of the arm %s (SE %s, p = %s).", if (x$outside) "outside" else "in", show_number(x$from, digits),
-          show_number(x$to, digits), percent(x$people), show_number(x$pi[[1]], digits), show_number(x$std.error, digits), format.pval(x$p.value, digits = 2))
+          show_number(x$to, digits), weight_percent(x$people), show_number(x$pi[[1]], digits), show_number(x$std.error, digits), format.pval(x$p.value, digits = 2))
 }
