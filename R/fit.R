@@ -118,7 +118,8 @@ check_verdict <- function(answer, problem) {
 }
 
 stop_rows <- function(answer, problem) {
-  abort_miv("too_few_rows", "%d complete rows are too few for %d coefficients; drop controls or check what is missing.", answer$n, planned_columns(problem))
+  abort_miv("too_few_rows", "%d complete row%s too few for %d coefficient%s; drop controls or check what is missing.",
+            answer$n, if (answer$n == 1) " is" else "s are", planned_columns(problem), plural(planned_columns(problem)))
 }
 
 planned_columns <- function(problem) length(problem$controls) + max(length(problem$instruments), length(problem$beliefs)) + problem$constant
