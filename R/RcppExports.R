@@ -2,38 +2,42 @@
 # Generator token: 10BE3573-1514-4C36-9D1C-5A225CD40393
 
 tsls_cpp <- function(design_list, request_list) {
-    .Call('_miv_tsls_cpp', PACKAGE = 'miv', design_list, request_list)
+    .Call(`_miv_tsls_cpp`, design_list, request_list)
 }
 
-cell_sums_cpp <- function(design_list, reference, ids, cells, threads) {
-    .Call('_miv_cell_sums_cpp', PACKAGE = 'miv', design_list, reference, ids, cells, threads)
+cell_weights_cpp <- function(design_list, request) {
+    .Call(`_miv_cell_weights_cpp`, design_list, request)
+}
+
+draw_negative_cpp <- function(weight, covariance, draws, seed, threads) {
+    .Call(`_miv_draw_negative_cpp`, weight, covariance, draws, seed, threads)
 }
 
 dense_columns_cpp <- function(design_list) {
-    .Call('_miv_dense_columns_cpp', PACKAGE = 'miv', design_list)
+    .Call(`_miv_dense_columns_cpp`, design_list)
 }
 
 scan_columns_cpp <- function(columns, kept, rows, threads) {
-    .Call('_miv_scan_columns_cpp', PACKAGE = 'miv', columns, kept, rows, threads)
+    .Call(`_miv_scan_columns_cpp`, columns, kept, rows, threads)
 }
 
 index_clusters_cpp <- function(columns, kept, rows) {
-    .Call('_miv_index_clusters_cpp', PACKAGE = 'miv', columns, kept, rows)
+    .Call(`_miv_index_clusters_cpp`, columns, kept, rows)
 }
 
 is_nested_cpp <- function(inner, outer) {
-    .Call('_miv_is_nested_cpp', PACKAGE = 'miv', inner, outer)
+    .Call(`_miv_is_nested_cpp`, inner, outer)
 }
 
 count_arms_cpp <- function(people, arm, values) {
-    .Call('_miv_count_arms_cpp', PACKAGE = 'miv', people, arm, values)
+    .Call(`_miv_count_arms_cpp`, people, arm, values)
 }
 
 arm_totals_cpp <- function(people, arm, values, strata, n_strata) {
-    .Call('_miv_arm_totals_cpp', PACKAGE = 'miv', people, arm, values, strata, n_strata)
+    .Call(`_miv_arm_totals_cpp`, people, arm, values, strata, n_strata)
 }
 
 choose_kernel_cpp <- function(portable) {
-    .Call('_miv_choose_kernel_cpp', PACKAGE = 'miv', portable)
+    .Call(`_miv_choose_kernel_cpp`, portable)
 }
 

@@ -24,17 +24,28 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
-// cell_sums_cpp
-Rcpp::List cell_sums_cpp(Rcpp::List design_list, Rcpp::NumericVector reference, SEXP ids, double cells, int threads);
-RcppExport SEXP _miv_cell_sums_cpp(SEXP design_listSEXP, SEXP referenceSEXP, SEXP idsSEXP, SEXP cellsSEXP, SEXP threadsSEXP) {
+// cell_weights_cpp
+Rcpp::List cell_weights_cpp(Rcpp::List design_list, Rcpp::List request);
+RcppExport SEXP _miv_cell_weights_cpp(SEXP design_listSEXP, SEXP requestSEXP) {
 BEGIN_RCPP
     Rcpp::RObject rcpp_result_gen;
     Rcpp::traits::input_parameter< Rcpp::List >::type design_list(design_listSEXP);
-    Rcpp::traits::input_parameter< Rcpp::NumericVector >::type reference(referenceSEXP);
-    Rcpp::traits::input_parameter< SEXP >::type ids(idsSEXP);
-    Rcpp::traits::input_parameter< double >::type cells(cellsSEXP);
+    Rcpp::traits::input_parameter< Rcpp::List >::type request(requestSEXP);
+    rcpp_result_gen = Rcpp::wrap(cell_weights_cpp(design_list, request));
+    return rcpp_result_gen;
+END_RCPP
+}
+// draw_negative_cpp
+Eigen::MatrixXd draw_negative_cpp(Eigen::VectorXd weight, Eigen::MatrixXd covariance, double draws, double seed, int threads);
+RcppExport SEXP _miv_draw_negative_cpp(SEXP weightSEXP, SEXP covarianceSEXP, SEXP drawsSEXP, SEXP seedSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::traits::input_parameter< Eigen::VectorXd >::type weight(weightSEXP);
+    Rcpp::traits::input_parameter< Eigen::MatrixXd >::type covariance(covarianceSEXP);
+    Rcpp::traits::input_parameter< double >::type draws(drawsSEXP);
+    Rcpp::traits::input_parameter< double >::type seed(seedSEXP);
     Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
-    rcpp_result_gen = Rcpp::wrap(cell_sums_cpp(design_list, reference, ids, cells, threads));
+    rcpp_result_gen = Rcpp::wrap(draw_negative_cpp(weight, covariance, draws, seed, threads));
     return rcpp_result_gen;
 END_RCPP
 }
@@ -123,7 +134,8 @@ END_RCPP
 
 static const R_CallMethodDef CallEntries[] = {
     {"_miv_tsls_cpp", (DL_FUNC) &_miv_tsls_cpp, 2},
-    {"_miv_cell_sums_cpp", (DL_FUNC) &_miv_cell_sums_cpp, 5},
+    {"_miv_cell_weights_cpp", (DL_FUNC) &_miv_cell_weights_cpp, 2},
+    {"_miv_draw_negative_cpp", (DL_FUNC) &_miv_draw_negative_cpp, 5},
     {"_miv_dense_columns_cpp", (DL_FUNC) &_miv_dense_columns_cpp, 1},
     {"_miv_scan_columns_cpp", (DL_FUNC) &_miv_scan_columns_cpp, 4},
     {"_miv_index_clusters_cpp", (DL_FUNC) &_miv_index_clusters_cpp, 3},
