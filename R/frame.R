@@ -45,18 +45,27 @@ formula.miv <- function(x, component = "flat", ...) {
 # The captured environment, the roles' own captures, and the people kept under the data's name in the call.
 flat_env <- function(fit) {
   env <- new.env(parent = environment(fit$formula))
-  roles <- fit$experiment$roles
-  for (role in c(list(roles$belief), roles$strata)) {
-    for (name in setdiff(ls(role$env, all.names = TRUE), ls(environment(fit$formula), all.names = TRUE))) assign(name, get(name, role$env), env)
-  }
+  captured <- role_captures(fit)
+  for (name in names(captured)) assign(name, captured[[name]], env)
   if (is.symbol(fit$call$data)) delayedAssign(as.character(fit$call$data), frame_kept(fit), assign.env = env)
   env
 }
 
-# The user's columns and those the package made, people kept.
+role_captures <- function(fit) {
+  roles <- fit$experiment$roles
+  captured <- lapply(c(if (!is.null(roles)) list(roles$belief), roles$strata), function(role) as.list(role$env, all.names = TRUE))
+  captured <- unlist(captured, recursive = FALSE)
+  captured[setdiff(names(captured), ls(environment(fit$formula), all.names = TRUE))]
+}
+
+# The user's columns, those the package made, and what the formula captured besides (expand.model.frame() evaluates in the data only),
+# for the people kept.
 frame_kept <- function(fit) {
   problem <- problem_of(fit)
   frame <- as.data.frame(fit$data)
+  captured <- Filter(function(x) is.atomic(x) && length(x) %in% c(1L, fit$rows), c(as.list(environment(fit$formula), all.names = TRUE), role_captures(fit)))
+  captured <- captured[setdiff(names(captured), names(frame))]
+  frame[names(captured)] <- captured
   if (!is.null(fit$na.action)) frame <- frame[-fit$na.action, , drop = FALSE]
   made <- made_names(problem)
   frame[made] <- made_variables(made, fit, problem)
@@ -81,6 +90,7 @@ model.frame.miv <- function(formula, ...) {
   frame <- stats::setNames(vector("list", length(names)), names)
   frame[!names %in% made] <- values
   frame[made] <- made_variables(made, formula, problem)
+  frame <- lapply(frame, function(x) if (is.factor(x)) settle_factor(x) else x)
   attr(terms, "dataClasses") <- vapply(frame, stats::.MFclass, "")
   frame[["(weights)"]] <- kept_weights(formula, problem)
   structure(frame, class = "data.frame", row.names = kept_names(formula), terms = terms, na.action = formula$na.action)
