@@ -153,25 +153,51 @@ TEST_CASE("several id sets in one pass give the meats of each alone") {
   CHECK(same_bits(together[1], covariance(design, fit, over_clusters(b))));
 }
 
-TEST_CASE("a mask leaves the covariance of the rows without it, with and without clusters") {
-  Data data = simulated(700, 2, 2, 1, 149);
-  data.clusters = random_codes(700, 30, 150);
-  std::vector<std::size_t> used;
-  for (std::size_t i = 0; i < 700; ++i) {
-    data.kept.push_back(i % 4 != 2);
-    if (data.kept[i])
-      used.push_back(i);
-    else
-      data.beliefs[0][i] = kNaN, data.clusters[i] = -1;
+TEST_CASE("a mask leaves the covariance of the rows without it, clustered, absorbed, or neither") {
+  for (const bool absorbed : {false, true}) {
+    Data data = simulated(700, 2, 2, 1, 149);
+    data.clusters = random_codes(700, 30, 150);
+    if (absorbed) data.groups = random_codes(700, 12, 165);
+    std::vector<std::size_t> used;
+    for (std::size_t i = 0; i < 700; ++i) {
+      data.kept.push_back(i % 4 != 2);
+      if (data.kept[i]) {
+        used.push_back(i);
+        continue;
+      }
+      data.beliefs[0][i] = kNaN;
+      data.clusters[i] = -1;
+      if (absorbed) data.groups[i] = -1;
+    }
+    Data without = take_rows(data, used);
+    without.kept.clear();
+    const miv::Design masked = design_of(data), smaller = design_of(without);
+    CHECK(apart(covariance(masked, fit_design(masked), over_clusters(data.clusters)),
+                covariance(smaller, fit_design(smaller), over_clusters(without.clusters))) < 1e-12);
+    for (const RowWeight weight : kRowWeights)
+      CHECK(apart(covariance(masked, fit_design(masked), over_rows(weight)), covariance(smaller, fit_design(smaller), over_rows(weight))) <
+            1e-12);
   }
-  Data without = take_rows(data, used);
-  without.kept.clear();
-  const miv::Design masked = design_of(data), smaller = design_of(without);
-  CHECK(apart(covariance(masked, fit_design(masked), over_clusters(data.clusters)),
-              covariance(smaller, fit_design(smaller), over_clusters(without.clusters))) < 1e-12);
-  for (const RowWeight weight : kRowWeights)
-    CHECK(apart(covariance(masked, fit_design(masked), over_rows(weight)), covariance(smaller, fit_design(smaller), over_rows(weight))) <
-          1e-12);
+}
+
+TEST_CASE("a person alone in an absorbed group adds nothing") {
+  Data data = simulated(300, 2, 2, 1, 166);
+  data.groups = random_codes(300, 9, 167);
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < 300; ++i) {
+    if (i % 50 == 7)
+      data.groups[i] = 9 + static_cast<int>(i) / 50;
+    else
+      others.push_back(i);
+  }
+  for (const bool weighted : {false, true}) {
+    if (weighted) data.weights = positive_weights(300, 168);
+    const Data without = take_rows(data, others);
+    const miv::Design all = design_of(data), fewer = design_of(without);
+    CHECK(apart(fit_design(all).coefficients, fit_design(fewer).coefficients) < 1e-12);
+    for (const RowWeight weight : kRowWeights)
+      CHECK(apart(covariance(all, fit_design(all), over_rows(weight)), covariance(fewer, fit_design(fewer), over_rows(weight))) < 1e-12);
+  }
 }
 
 TEST_CASE("a cluster code outside its range is refused, not followed") {

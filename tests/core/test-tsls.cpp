@@ -335,6 +335,14 @@ TEST_CASE("an absorbed effect is one dummy per group") {
   }
 }
 
+TEST_CASE("an absorbed effect takes the constant's place, asked for or not") {
+  Data data = simulated(400, 2, 2, 1, 121);
+  data.groups = random_codes(400, 12, 122);
+  const VectorXd before = fit_data(data).coefficients;
+  data.intercept = false;
+  CHECK(same_bits(fit_data(data).coefficients, before));
+}
+
 TEST_CASE("the labels of absorbed groups, and labels that nobody has, do not matter") {
   Data data = simulated(400, 2, 2, 1, 92);
   data.groups = random_codes(400, 7, 93);
