@@ -40,7 +40,7 @@ kill $clock 2>/dev/null
 wait $clock 2>/dev/null
 if [ $status -ne 0 ]; then
   echo "   failed after $(elapsed) s; the end of its output (all of it: $log):" >&2
-  grep -v -e 'Wignored-attributes' -e ':   required from ' -e 'In instantiation of ' -e 'skipping .* instantiation contexts' "$log" |
+  grep -v -e 'Wignored-attributes' -e ':   required from ' -e 'In instantiation of ' -e 'skipping .* instantiation contexts' -e '^ *[0-9]* *| ' "$log" |
     tail -n 40 | cut -c 1-240 | sed 's/^/   | /' >&2
   exit $status
 fi
