@@ -5,67 +5,75 @@ kMostValues <- 12   # a number with more values is cut into bins
 
 # list(ids: 0-based cell of every row (0 where the row is not in the fit), labels: one per cell, ascending, title, still: cells in which
 # the instrument moves nobody, notes).
-read_cells <- function(fit, by, bins, data, problem) {
+read_cells <- function(fit, by, bins, data, known) {
   kept <- kept_of(fit)
-  found <- if (is_formula(by)) covariate_cells(by, bins, data, kept) else known_cells(fit, by, bins, kept)
+  found <- if (is_formula(by)) covariate_cells(by, bins, data, kept) else known_cells(known, by, bins, kept)
   check_cells(found, fit)
   mark_still(found, fit, kept)
 }
 
-known_cells <- function(fit, by, bins, kept) {
-  check_sides_known(fit, by)
-  experiment <- fit$experiment
+known_cells <- function(known, by, bins, kept) {
+  experiment <- known$experiment
+  if (by == "gap" && !is.null(known$gap)) return(bin_cells(known$gap, bins, kept, "gap"))
+  if (by == "side" && !is.null(known$gap)) return(sign_cells(sign(known$gap), kept))
+  check_sides_known(experiment, by)
   if (by == "side") return(side_cells(experiment, kept))
   if (by == "gap") {
     check_units(experiment, "`by = \"gap\"`")
-    if (length(experiment$arm$informed) > 1) {
-      abort_miv("several_arms", "`by = \"gap\"`: people have one gap for each of %d informed arms; give `by = ~ ` with the gap you mean.", length(experiment$arm$informed))
-    }
+    check_one_signal(experiment, by, "give `by = ~ ` with the gap you mean")
     return(bin_cells(gap_values(experiment, experiment$arm$informed), bins, kept, "gap"))
   }
   prior <- experiment$roles$prior
   bin_cells(as.numeric(role_values(experiment, prior)), bins, kept, prior$label)
 }
 
-check_sides_known <- function(fit, by) {
-  if (fit$door == "miv") return(invisible(fit))
-  abort_miv("unknown_side", "`by = \"%s\"`: a fit of tsls() knows no prior, signal and arm; give the cells as `by = ~ variable`.", by)
+check_sides_known <- function(experiment, by) {
+  if (!is.null(experiment)) return(invisible(experiment))
+  abort_miv("unknown_side", "`by = \"%s\"`: the fit knows no prior, signal and arm; give the cells as `by = ~ variable`, or the experiment as `data =`.", by)
+}
+
+check_one_signal <- function(experiment, by, cure) {
+  informed <- experiment$arm$informed
+  if (length(informed) == 1) return(invisible(experiment))
+  abort_miv("several_arms", "`by = \"%s\"` is for one informed arm, and there are %d (%s); %s.", by, length(informed), quote_names(informed), cure)
 }
 
 # With several informed arms the cells are the patterns of sides, which are the level controls of `sign`.
 side_cells <- function(experiment, kept) {
   sides <- lapply(experiment$arm$informed, function(arm) sign(gap_values(experiment, arm)))
-  if (length(sides) == 1) return(code_cells(sides[[1]], kept, "side of the gap", as.integer))
+  if (length(sides) == 1) return(sign_cells(sides[[1]], kept))
   title <- sprintf("side of the gap to %s", paste(quote_names(experiment$arm$informed), collapse = ", "))
   code <- Reduce(function(code, side) 3 * code + side + 1, sides, 0)
   code_cells(code, kept, title, function(values) pattern_labels(values, length(sides)))
 }
 
+sign_cells <- function(side, kept) new_cells(side + 2, c(-1L, 0L, 1L), kept, "side of the gap")
+
+# position: which of the labels every row has; those that nobody in the fit has are left out.
+new_cells <- function(position, labels, kept, title) {
+  used <- which(tabulate(keep_rows(position, kept), length(labels)) > 0)
+  if (length(used) < length(labels)) position <- match(position, used)
+  ids <- as.integer(position) - 1L
+  if (anyNA(ids)) ids[is.na(ids)] <- 0L                  # of rows that are not in the fit
+  list(ids = ids, labels = if (is.numeric(labels)) labels[used] else factor(labels[used], levels = labels[used]), title = title, notes = character())
+}
+
 pattern_labels <- function(codes, arms) {
   digits <- vapply(seq_len(arms) - 1, function(place) codes %/% 3^(arms - 1 - place) %% 3 - 1, codes)
-  labels <- apply(matrix(digits, ncol = arms), 1, paste, collapse = ",")
-  factor(labels, levels = labels)
+  apply(matrix(digits, ncol = arms), 1, paste, collapse = ",")
 }
 
 # Every value a cell, ascending.
 code_cells <- function(x, kept, title, as_label) {
   values <- sort(unique(keep_rows(x, kept)))
-  list(ids = as_ids(match(x, values)), labels = as_label(values), title = title, notes = character())
-}
-
-as_ids <- function(positions) {
-  positions[is.na(positions)] <- 1L
-  positions - 1L
+  new_cells(match(x, values), as_label(values), kept, title)
 }
 
 # Quantiles of the people in the fit, or the breaks given; what lies outside of these has cells of its own.
 bin_cells <- function(x, bins, kept, title) {
   inside <- keep_rows(x, kept)
   breaks <- read_breaks(bins, inside)
-  position <- findInterval(x, breaks, rightmost.closed = is.finite(breaks[length(breaks)]))
-  used <- sort(unique(keep_rows(position, kept)))
-  labels <- bin_labels(breaks)[used]
-  list(ids = as_ids(match(position, used)), labels = factor(labels, levels = labels), title = title, notes = character())
+  new_cells(findInterval(x, breaks, rightmost.closed = is.finite(breaks[length(breaks)])), bin_labels(breaks), kept, title)
 }
 
 read_breaks <- function(bins, x) {
@@ -102,8 +110,7 @@ covariate_cells <- function(by, bins, data, kept) {
   check_cells_complete(x, label, kept)
   if (is.numeric(x) && !is.factor(x)) return(number_cells(plain_vector(x), label, bins, kept))
   x <- as.factor(x)
-  used <- sort(unique(as.integer(keep_rows(x, kept))))
-  list(ids = as_ids(match(as.integer(x), used)), labels = factor(levels(x)[used], levels = levels(x)[used]), title = label, notes = character())
+  new_cells(as.integer(x), levels(x), kept, label)
 }
 
 check_cells_complete <- function(x, label, kept) {
@@ -122,7 +129,7 @@ check_cells_complete <- function(x, label, kept) {
 number_cells <- function(x, label, bins, kept) {
   values <- distinct_values(x, kMostValues, if (!is.null(kept)) kept == 1L)
   if (length(values) <= kMostValues) {
-    return(code_cells(x, kept, label, function(v) factor(number_label(v), levels = number_label(v))))
+    return(code_cells(x, kept, label, number_label))
   }
   cells <- bin_cells(as.numeric(x), bins, kept, label)
   inform_miv("binned", "`%s` has more than %d values and is cut into %d bins; set `bins =` for others, or `factor(%s)` for one cell per value.",
@@ -147,16 +154,18 @@ mark_still <- function(cells, fit, kept) {
   cells$still <- logical(k)
   if (fit$door != "miv") return(cells)
   ids <- keep_rows(cells$ids, kept) + 1L
-  unmoved <- tabulate(ids[keep_rows(anybody_moved(fit), kept)], k) == 0
+  moved <- anybody_moved(fit)
+  unmoved <- if (is.null(moved)) logical(k) else tabulate(ids[keep_rows(moved, kept)], k) == 0
   alone <- arms_in_cells(fit, ids, k, kept) < 2
   cells$still <- unmoved | alone
   cells$notes <- c(cells$notes, still_note(cells$labels[unmoved], "the instrument moves nobody"), still_note(cells$labels[alone & !unmoved], "only one arm is there"))
   cells
 }
 
+# NULL: everybody can be.
 anybody_moved <- function(fit) {
   informed <- fit$experiment$arm$informed
-  if (fit$arm_control || fit$exposure %in% c("arm", "arm+gap")) return(rep(TRUE, fit$rows))
+  if (fit$arm_control || fit$exposure %in% c("arm", "arm+gap")) return(NULL)
   moved <- lapply(informed, function(arm) {
     h <- exposure_values(fit$exposure, fit$recipe$exposure, gap_values(fit$experiment, arm))
     Reduce(`|`, lapply(h, function(x) !is.na(x) & x != 0))
@@ -166,9 +175,9 @@ anybody_moved <- function(fit) {
 
 arms_in_cells <- function(fit, ids, k, kept) {
   codes <- arm_codes(fit$experiment)
-  arm <- match(keep_rows(codes$x, kept), codes$values)
-  counts <- tabulate((arm - 1L) * k + ids, k * length(codes$values))
-  rowSums(matrix(counts, k) > 0)
+  x <- keep_rows(codes$x, kept)
+  present <- vapply(codes$values, function(value) tabulate(ids[x == value], k) > 0, logical(k))
+  rowSums(present)
 }
 
 still_note <- function(labels, why) {

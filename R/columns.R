@@ -49,7 +49,7 @@ column_names <- function(columns) vapply(columns, `[[`, "", "name")
 # The right-hand side as columns, with the terms object that reads new data the same way. kept: raw mask of the people whose
 # levels count, or NULL for all.
 read_terms <- function(rhs, data, env, sources, intercept, kept = NULL) {
-  terms <- stats::terms(as.formula(call("~", rhs), env = env))
+  terms <- stats::terms(stats::as.formula(call("~", rhs), env = env))
   check_terms(terms)
   variables <- as.list(attr(terms, "variables"))[-1]
   values <- lapply(lapply(variables, evaluate_variable, data = data, env = env), settle_factor, kept = kept)

@@ -13,7 +13,8 @@
 #' @return A numeric vector, one weight per person in the fit, in row order; in units of outcome coefficient per outcome.
 #' @section Errors: `miv_error_no_instrument` for a fit without one, `miv_error_several_beliefs` where `belief` must say which.
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' fit <- miv(pay_claim ~ age, experiment)
 #' a <- outcome_weights(fit)
 #' sum(a * model.frame(fit)$pay_claim) - coef(fit)[["posterior"]]
@@ -111,7 +112,7 @@ solve_least_squares <- function(x, y) {
 #' covariance: HC0, HC1, or clustered. Where that is `iid`, HC2, HC3, a function or a matrix, they are HC1. Intervals use t with the fit's degrees of freedom.
 #'
 #' **Negative weight** is the total of the negative cell weights with the sign dropped; its share is that total over the total of absolute weights (at most 1/2).
-#' Its interval comes from `draws` Bayesian draws of people (clusters in a clustered fit), in each of which everything is estimated again (the controls' part to first order); with more
+#' Its interval comes from `draws` Bayesian draws of people (clusters in a clustered fit), in each of which the cells' means, the controls' part and the first stage are estimated again (to first order); with more
 #' than 100,000 people, or several ways of clustering, from normal draws of the cell weights. Near 0 no two-sided interval is right. So it is two-sided
 #' where every cell weight is at least 3 standard errors from 0, else it runs from 0 to the upper bound at 1 - (1 - level)/2. It depends on the cells: fine cells find noise.
 #'
@@ -142,7 +143,8 @@ solve_least_squares <- function(x, y) {
 #' bug, or numbers at the limit of double precision).
 #' @source Vilfort and Zhang (2025), *AER: Insights* 7(3), 376-395, for the framework; the intervals and the remainder are derived in the package.
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' told <- miv(pay_claim ~ 1, experiment, exposure = "arm")
 #' effect_weights(told)                       # those below the signal count negatively
 #' effect_weights(miv(pay_claim ~ 1, experiment))
@@ -156,16 +158,37 @@ effect_weights.default <- function(fit, by = "side", ...) stop_no_weights(fit)
 
 #' @rdname effect_weights
 #' @export
-effect_weights.miv <- function(fit, by = "side", ..., data = NULL, bins = 5, draws = 999, seed = NULL, level = 0.95, vcov = NULL) {
+effect_weights.miv <- function(fit, by = "side", ..., data = NULL, bins = 5, draws = 999, seed = NULL, level = 0.95, vcov = NULL, gap = NULL) {
   check_dots(dot_names(...), setdiff(names(formals(sys.function())), c("fit", "...")))
   if (!is_formula(by)) check_choice(by, kBy, "by")
   check_weights_call(draws, level)
   which_belief(fit, if (length(fit$beliefs) > 1) stop_several(fit))
+  known <- known_sides(fit, data, gap)
   if (identical(by, "person")) return(person_weights(fit))
   fit <- with_vcov(fit, vcov)
   problem <- problem_of(fit)
-  cells <- read_cells(fit, by, bins, cell_data(fit, data), problem)
-  new_effect_weights(fit, cells, weigh_cells(fit, cells, problem, draws, seed, level), level)
+  cells <- read_cells(fit, by, bins, cell_data(fit, data), known)
+  out <- new_effect_weights(fit, cells, weigh_cells(fit, cells, problem, draws, seed, level), level)
+  if (fit$door == "tsls") out["level_test"] <- list(missing_level(fit, known$gap))
+  out
+}
+
+# What is known of prior and gap: list(experiment, gap), from the fit, from an experiment given as `data`, or from `gap`.
+known_sides <- function(fit, data, gap) {
+  if (fit$door == "miv") return(list(experiment = fit$experiment))
+  experiment <- if (is_experiment(data)) data
+  data <- cell_data(fit, data)
+  if (!is.null(gap)) {
+    if (!is_formula(gap) || length(gap) != 2) abort_miv("bad_gap", "`gap` must be a one-sided formula such as `~ signal - prior`.")
+    label <- deparse_one(gap[[2]])
+    x <- evaluate_variable(gap[[2]], data, environment(gap))
+    check_cells_complete(x, label, kept_of(fit))
+    return(list(experiment = experiment, gap = as.numeric(check_numeric(x, label, "gap"))))
+  }
+  if (is.null(experiment) || length(experiment$arm$informed) > 1) return(list(experiment = experiment))
+  x <- gap_values(experiment, experiment$arm$informed)
+  check_cells_complete(x, "gap", kept_of(fit))
+  list(experiment = experiment, gap = x)
 }
 
 stop_several <- function(fit) {

@@ -57,7 +57,8 @@
 #' @examples
 #' beliefs <- data.frame(treated = rep(0:1, 50), prior = rep(c(10, 12, 22, 30), 25))
 #' beliefs$posterior <- beliefs$prior + 0.5 * beliefs$treated * (15 - beliefs$prior) + sin(1:100)
-#' experiment <- info_experiment(beliefs, belief = ~ posterior, prior = ~ prior, signal = 15, arm = ~ treated)
+#' experiment <- info_experiment(beliefs, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 15, arm = ~ treated)
 #' experiment
 #' summary(experiment)
 #' head(as.data.frame(experiment))

@@ -17,14 +17,15 @@
 #' `first_stage_F` and `effective_F`.
 #'
 #' @param fit A fit of [miv()] or [tsls()] with instruments, or several (`miv_set`).
-#' @return A fit of class `miv`, without beliefs and instruments, that answers whatever a fit of [tsls()] does; `first_stage()` of several beliefs, and all three of several
-#'   outcomes, a named list of class `miv_set`. Where the fit's covariance was given as a matrix, theirs is HC1, with a note
+#' @return A fit of class `miv`, without beliefs and instruments, that answers whatever a fit of [tsls()] does; `first_stage()` of several
+#'   beliefs, and all three of several outcomes, a named list of class `miv_set`. Where the fit's covariance was given as a matrix, theirs is HC1, with a note
 #'   (`miv_message_covariance`); a function is called on the new fit.
 #' @section Errors: `miv_error_no_instruments` for a least-squares fit, `miv_error_not_a_fit` for anything else.
 #' @references
 #' Montiel Olea, J. L. and Pflueger, C. (2013). A robust test for weak instruments. *Journal of Business & Economic Statistics* 31(3), 358-369.
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' fit <- miv(pay_claim ~ age, experiment)
 #' first_stage(fit)
 #' coef(reduced_form(fit))[1] / coef(first_stage(fit))[1] - coef(fit)[1]

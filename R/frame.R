@@ -5,9 +5,9 @@
 #'
 #' What other packages ask of a fit, made from the data when asked; a fit keeps none of it.
 #'
-#' **Formula.** `component = "flat"` is the outcome on belief, level controls, controls and fixed effects, without `|`; crossed effects `a^b` read `a:b`. Its environment
-#' holds the people kept, under the name that the data have in the call, so that `expand.model.frame()` (and with it `sandwich::vcovCL(fit, ~ g)`) finds any
-#' column of the data, wherever it is called and whatever became of the user's object. `"full"` is the formula as written.
+#' **Formula.** `component = "flat"` is the outcome on belief, level controls, controls and fixed effects, without `|`; crossed effects `a^b`
+#' read `a:b`. Its environment holds the people kept, under the name that the data have in the call, so that
+#' `expand.model.frame()` (and with it `sandwich::vcovCL(fit, ~ g)`) finds any column of the data, wherever it is called and whatever became of the user's object. `"full"` is the formula as written.
 #'
 #' **Model frame.** One row per person kept: outcome, beliefs, level controls where they are controls (`.side`, a factor; `.gap`; `.pattern`, a factor, the
 #' sides of several informed arms; `.gap_<arm>`; `.exposure`; `.arm`, a factor), the variables of the controls, the fixed effects, and `(weights)`.

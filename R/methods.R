@@ -11,7 +11,7 @@
 #' | `nobs()` | people with positive weight in the fit |
 #' | `df.residual()` | people less coefficients, absorbed effects counted |
 #' | `sigma()`, `deviance()` | residual standard deviation; (weighted) sum of squared residuals |
-#' | `residuals()`, `fitted()` | one per person kept; outcome less regression on the belief as observed (not as fitted by the first stage); the rest of the outcome |
+#' | `residuals()`, `fitted()` | one per person kept; outcome less regression on the belief as observed, not as its first stage fits it |
 #' | `weights()` | those of the people kept, `NULL` without |
 #' | `hatvalues()` | leverage of each person in the second stage |
 #' | `sandwich::estfun()`, `sandwich::bread()` | scores, n x k, and n times the inverse of the projected cross-products |
@@ -67,7 +67,8 @@ confint.miv <- function(object, parm, level = 0.95, vcov = NULL, ..., scores = N
   at <- if (missing(parm)) seq_len(nrow(table)) else read_parm(parm, rownames(table))
   reach <- stats::qt((1 + level) / 2, fit$df_inference) * table[at, 2]
   tails <- c((1 - level) / 2, (1 + level) / 2)
-  matrix(c(table[at, 1] - reach, table[at, 1] + reach), ncol = 2, dimnames = list(rownames(table)[at], paste(format(100 * tails, trim = TRUE, digits = 3), "%")))
+  names <- list(rownames(table)[at], paste(format(100 * tails, trim = TRUE, digits = 3), "%"))
+  matrix(c(table[at, 1] - reach, table[at, 1] + reach), ncol = 2, dimnames = names)
 }
 
 read_parm <- function(parm, names) {

@@ -123,17 +123,19 @@
 #'
 #' @seealso [tsls()] for any other specification, [CR()] for clustered covariance, [simulate_experiment()] for data with known belief effects.
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' fit <- miv(pay_claim ~ age + female | region, data = experiment)
 #' summary(fit)
 #' plot(fit)
 #'
-#' # The truth that `sign` aims at, known because the survey is simulated, and what the arm alone finds:
+#' # The truth that `sign` aims at, known because the survey is simulated, and what the arm finds:
 #' with(inflation_survey, weighted.mean(belief_effect, abs(update)))
 #' coef(miv(pay_claim ~ age + female | region, experiment, exposure = "arm"))[1]
 #'
 #' # Roles passed on, HC3 errors, two outcomes at once:
-#' miv(c(pay_claim, learning_rate) ~ age, inflation_survey, belief = "posterior", prior = "prior", signal = 5, arm = "told", vcov = "HC3")
+#' miv(c(pay_claim, learning_rate) ~ age, inflation_survey, belief = "posterior", prior = "prior",
+#'     signal = 5, arm = "told", vcov = "HC3")
 #'
 #' # Any function of the gap; several informed arms:
 #' coef(miv(pay_claim ~ 1, experiment, exposure = function(gap) tanh(gap / 3)))[1]

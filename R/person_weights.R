@@ -16,11 +16,9 @@ person_weights <- function(fit) {
 }
 
 check_person <- function(fit) {
-  check_sides_known(fit, "person")
+  check_sides_known(fit$experiment, "person")
   check_units(fit$experiment, "`by = \"person\"`")
-  informed <- fit$experiment$arm$informed
-  if (length(informed) == 1) return(invisible(fit))
-  abort_miv("several_arms", "`by = \"person\"` is for one informed arm, and there are %d (%s); use `by = \"side\"`, whose cells are the patterns of sides.", length(informed), quote_names(informed))
+  check_one_signal(fit$experiment, "person", "use `by = \"side\"`, whose cells are the patterns of sides")
 }
 
 # The people in the fit: belief, prior, side, arm (1 base), what the base arm was told, g, and the factor weight x share of the base arm in the stratum.

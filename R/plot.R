@@ -23,7 +23,8 @@
 #' @return A ggplot; with base graphics the numbers drawn, invisibly (a data frame).
 #' @section Errors: `miv_error_unknown_term` where `terms` names no coefficient; `miv_error_bad_level`.
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' plot(miv(pay_claim ~ age, experiment))
 #' plot(tsls(pay_claim ~ age + female + college, inflation_survey))
 #' @export

@@ -22,10 +22,12 @@
 #' @param ... Nothing: misspelt arguments are refused here.
 #' @return A numeric vector, one per row of `newdata` (or per person kept; per row of the data under `na.exclude`), in units of the outcome. With
 #'   `interval = "confidence"` a matrix with columns `fit`, `lwr`, `upr`. With `se.fit = TRUE` a list of `fit`, `se.fit`, `df` and `residual.scale`.
-#' @section Errors: `miv_error_unknown_column` (a column that `newdata` lacks), `miv_error_unknown_level` (a level of a factor, arm or fixed effect that the fit has not seen),
+#' @section Errors: `miv_error_unknown_column` (a column that `newdata` lacks), `miv_error_unknown_level` (a level of a factor, arm or fixed
+#'   effect that the fit has not seen),
 #'   `miv_error_absorbed_effects` (standard errors with absorbed effects, new people with several), `miv_error_missing_values` under `na.fail`.
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' fit <- miv(pay_claim ~ age | region, experiment)
 #' predict(fit, data.frame(posterior = 3:5, prior = 8, age = 40, region = "north"))
 #' @importFrom stats predict
@@ -282,8 +284,8 @@ source_labels <- function(x, label) {
 }
 
 new_number <- function(x, label) {
-  if (!is_numeric_like(x) && !(is.logical(x) && all(is.na(x)))) abort_miv("not_numeric", "`%s` is of class `%s` in `newdata` and numeric in the fit.", label, class(x)[1])
-  stats::setNames(list(as.numeric(x)), label)
+  if (is_numeric_like(x) || (is.logical(x) && all(is.na(x)))) return(stats::setNames(list(as.numeric(x)), label))
+  abort_miv("not_numeric", "`%s` is of class `%s` in `newdata` and numeric in the fit.", label, class(x)[1])
 }
 
 # ---- fixed effects ----

@@ -32,7 +32,8 @@
 #'   `std.error`, `statistic`, `p.value`, `conf.low`, `conf.high`, `nobs`, `first_stage_F`.
 #' @section Errors: `miv_error_bad_level` where `conf.level` is not between 0 and 1; those of the covariance as in [miv()].
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' fit <- miv(pay_claim ~ age + female | region, experiment)
 #' summary(fit)
 #' coef(summary(fit, vcov = "HC3"))["posterior", ]

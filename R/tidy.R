@@ -37,23 +37,27 @@ generics::augment
 #' |:---|:---|
 #' | `nobs` | people with positive weight in the fit |
 #' | `n_clusters` | clusters, the smallest number over the ways; `NA` when not clustered |
-#' | `first_stage_F` | F of the instruments in the first stage, with the fit's covariance (HC1 where that is a function or a matrix); the smallest over several beliefs; `NA` in least squares |
+#' | `first_stage_F` | F of the instruments in the first stage, with the fit's covariance (HC1 for a function or matrix); the smallest over beliefs |
 #' | `exposure` | its name; `NA` in [tsls()] |
-#' | `negative_weight`, `negative_share` | total of the negative effect weights, sign dropped, and its share of all absolute weight, over cells of side x sign of the instrument; `NA` where prior, signal and arm are not known or several arms are informed |
+#' | `negative_weight`, `negative_share` | see below; `NA` in [tsls()] and with several informed arms |
 #' | `control_mean`, `control_sd` | (weighted) mean and standard deviation of the outcome in the base arm, among the people in the fit; `NA` in [tsls()] |
-#' | `r.squared`, `adj.r.squared` | 1 - (sum of squared residuals) / (sum of squares about the mean, net of absorbed effects); no measure of fit under an instrument, and may be negative |
+#' | `r.squared`, `adj.r.squared` | about the mean and net of absorbed effects; no measure of fit under an instrument, and may be negative |
 #' | `sigma`, `df.residual` | residual standard deviation; people less coefficients |
 #' | `over_identified` | more instruments than beliefs |
 #' | `path` | `"cross-products"` or `"Householder QR"`: how it was computed |
 #' | `vcov` | kind of covariance, in words |
 #' | `effective_F` | of a [first_stage()] only |
 #'
+#' `negative_weight` is the total of the negative effect weights, sign dropped, and `negative_share` its share of all absolute weight, over cells
+#' of side x sign of g, how much the fitted instrument moves with the arm (see [effect_weights()]).
+#'
 #' `NA` there means that the question has no answer, never that a number failed.
 #'
 #' `augment()`: the columns of `data`, `.fitted` and `.resid`, in units of the outcome.
 #' @section Errors: `miv_error_bad_level`, `miv_error_wrong_length` where `data` has another number of rows; those of the covariance as in [miv()].
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' fit <- miv(pay_claim ~ age, experiment)
 #' tidy(fit)
 #' glance(fit, vcov = ~ region)

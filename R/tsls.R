@@ -49,10 +49,12 @@
 #' @seealso [miv()], [first_stage()], [CR()]
 #' @examples
 #' # What miv() does by itself, written out:
-#' survey <- transform(inflation_survey, side = factor(sign(5 - prior)), mover = told * sign(5 - prior))
+#' survey <- transform(inflation_survey, side = factor(sign(5 - prior)),
+#'                     mover = told * sign(5 - prior))
 #' fit <- tsls(pay_claim ~ side + age + female | region | posterior ~ mover, survey)
 #' summary(fit)
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' coef(fit)["posterior"] - coef(miv(pay_claim ~ age + female | region, experiment))["posterior"]
 #'
 #' # Two endogenous variables, clusters, least squares:

@@ -2,24 +2,26 @@
 
 #' Fit again with something changed
 #'
-#' The data are the fit's own; their name is never looked up again. What is not given stays: exposure, covariance (with its clusters), scores, weights, `subset`, the
-#' rule for missing values.
+#' The data are the fit's own; their name is never looked up again. What is not given stays: exposure, covariance (with its clusters), scores,
+#' weights, `subset`, the rule for missing values.
 #'
-#' In the new formula `.` stands for the old part. `. ~ . - college` changes the controls; fixed effects, and in [tsls()] beliefs and instruments, stay. Later parts are
-#' changed by writing them: `. ~ . | . + wave` (fixed effects; `| 0` drops them), `. ~ . | x ~ . + z2` or `. ~ . | . | x ~ . + z2` (beliefs and instruments).
+#' In the new formula `.` stands for the old part. `. ~ . - college` changes the controls; fixed effects, and in [tsls()] beliefs and
+#' instruments, stay. Later parts are changed by writing them: `. ~ . | . + wave` (fixed effects; `| 0` drops them),
+#' `. ~ . | x ~ . + z2` or `. ~ . | . | x ~ . + z2` (beliefs and instruments).
 #' Other names are looked up where the new formula was written; those that the old one captured keep their old values.
 #'
 #' @param object A fit of [miv()] or [tsls()]; for several outcomes see [miv_set_methods].
 #' @param formula. Changes to the formula.
-#' @param ... `vcov`, `scores`, `na.action`; for [miv()] `exposure`, `arm_control`, `pool`; for [tsls()] `weights`. A covariance that is a matrix belongs to the old
-#'   coefficients and must be given anew.
+#' @param ... `vcov`, `scores`, `na.action`; for [miv()] `exposure`, `arm_control`, `pool`; for [tsls()] `weights`. A covariance that is a
+#'   matrix belongs to the old coefficients and must be given anew.
 #' @param data Another experiment (for [tsls()], another data frame).
 #' @param subset Another subset, an expression in the data; `NULL` for everybody.
 #' @param evaluate `FALSE` gives the call only.
 #' @return A fit, as from [miv()] or [tsls()]; the fit of a [first_stage()], [reduced_form()] or [ols()] stays one.
 #' @section Errors: `miv_error_bad_formula`, `miv_error_unknown_argument`, `miv_error_bad_covariance`, and those of the fit.
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' fit <- miv(pay_claim ~ age + college | region, experiment)
 #' update(fit, . ~ . - college)
 #' update(fit, exposure = "gap", subset = age < 65)
@@ -124,7 +126,9 @@ read_changes <- function(new) {
   }
   bars <- split_bars(inner[[3]])
   most <- if (is.null(instruments)) 2 else 3
-  if (length(bars) > most || (!is.null(instruments) && length(bars) < 2)) abort_miv("bad_formula", "The new formula has %d parts before the instruments; see ?update.miv.", length(bars))
+  if (length(bars) > most || (most == 3 && length(bars) < 2)) {
+    abort_miv("bad_formula", "The new formula has %d parts before the instruments; see ?update.miv.", length(bars))
+  }
   list(outcome = inner[[2]], controls = bars[[1]], effects = if (length(bars) == most) bars[[2]], beliefs = if (!is.null(instruments)) bars[[length(bars)]],
        instruments = instruments)
 }

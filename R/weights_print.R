@@ -85,7 +85,8 @@ print.person_weights <- function(x, digits = 3, ...) {
 #'   cells), `effective_size`, `sensitivity` (`sd_zero`, `sd_opposite`), `profile` (data frame `covariate weighted sample sd difference`, or `NULL`), `reversal` (list, or `NULL`), and `weights`, the object.
 #' @source de Chaisemartin and D'Haultfoeuille (2020), *American Economic Review* 110(9), 2964-2996.
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
 #' fit <- miv(pay_claim ~ 1, experiment, exposure = "arm")
 #' summary(effect_weights(fit), profile = ~ age + region)
 #' @export

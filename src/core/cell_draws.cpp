@@ -14,9 +14,9 @@ namespace miv {
 
 namespace {
 
-constexpr Index kStrip = 256;  // rows summed in single precision before the sum goes on in double
-constexpr Index kPack = 4;     // rows added side by side; every cell starts at a multiple of this
-constexpr Index kOwn = 5;      // weight, within-cell index, within-cell belief, their product, the row's part of the denominator
+constexpr Index kStrip = kSpanUnits;  // rows summed in single precision before the sum goes on in double
+constexpr Index kPack = 8;     // rows added side by side; every cell starts at a multiple of this
+constexpr Index kOwn = 2;      // the row's part of its cell's numerator, and of the denominator
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
@@ -92,8 +92,8 @@ class Collector {
   void put(Index i, Index row) {
     const Index c = problem_.ids[row], to = next_[at(c)]++;
     const double root = reader_.root(i), q = reader_.q(i), u = reader_.residual(i);
-    const double within = q - root * influence_.q_mean[c], belief = reader_.belief(i) - root * influence_.belief_mean[c];
-    const double own[kOwn] = {root * root, root * within, root * belief, within * belief, q * ((extras_.slopes ? 2 : 1) * u + q)};
+    const double numerator = (q - root * influence_.q_mean[c]) * (reader_.belief(i) - root * influence_.belief_mean[c]);
+    const double own[kOwn] = {numerator, q * ((extras_.slopes ? 2 : 1) * u + q)};
     for (Index j = 0; j < kOwn; ++j) out_.own[at(j * out_.n + to)] = static_cast<float>(own[j]);
     if (units_.ids) out_.unit[at(to)] = units_.ids[row];
     if (!out_.group.empty()) {
@@ -127,41 +127,21 @@ struct DrawSums {
   Eigen::RowVectorXd extra, index;
 };
 
-using Pack = Eigen::Array<float, kPack, 1>;
-using PackMap = Eigen::Map<const Pack>;
-
-double sum_of(const Pack& pack) { return (static_cast<double>(pack[0]) + static_cast<double>(pack[1])) + (static_cast<double>(pack[2]) + static_cast<double>(pack[3])); }
-
 // Rows [from, to) of one cell, of one strip; draw holds their weights.
 void add_own(const DrawRows& rows, Index from, Index to, const float* draw, double* sums) {
-  const float* own = rows.own.data() + from;
-  Pack weight = Pack::Zero(), q = weight, x = weight, product = weight, total = weight;
-  for (Index i = 0; i < to - from; i += kPack) {
-    const Pack w = PackMap(draw + i);
-    weight += w * PackMap(own + i);
-    q += w * PackMap(own + rows.n + i);
-    x += w * PackMap(own + 2 * rows.n + i);
-    product += w * PackMap(own + 3 * rows.n + i);
-    total += w * PackMap(own + 4 * rows.n + i);
-  }
-  const Pack* all[kOwn] = {&weight, &q, &x, &product, &total};
-  for (Index j = 0; j < kOwn; ++j) sums[j] += sum_of(*all[j]);
+  for (Index j = 0; j < kOwn; ++j) sums[j] += weighted_sum(draw, rows.own.data() + j * rows.n + from, to - from);
 }
 
 void add_extras(const DrawRows& rows, Index from, Index to, const float* draw, DrawSums& sums) {
-  for (Index j = 0; j < rows.extras; ++j) {
-    const float* extra = rows.extra.data() + j * rows.n + from;
-    Pack sum = Pack::Zero();
-    for (Index i = 0; i < to - from; i += kPack) sum += PackMap(draw + i) * PackMap(extra + i);
-    sums.extra[j] += sum_of(sum);
-  }
+  for (Index j = 0; j < rows.extras; ++j) sums.extra[j] += weighted_sum(draw, rows.extra.data() + j * rows.n + from, to - from);
   if (rows.group.empty()) return;
   for (Index i = from; i < to; ++i) sums.index[rows.group[at(i)]] += static_cast<double>(draw[i - from] * rows.index[at(i)]);
 }
 
 void sum_draw(const DrawRows& rows, const DrawRequest& request, std::uint64_t replicate, DrawSums& sums) {
-  std::vector<float> of_units(request.units.ids ? at(request.units.count + kBlockUnits) : 0);
-  if (request.units.ids) bayesian_weights(request.seed, replicate, 0, request.units.count, of_units.data());
+  const Index spans = (request.units.count + kSpanUnits - 1) / kSpanUnits;
+  std::vector<float> of_units(request.units.ids ? at(spans * kSpanUnits) : 0);
+  if (request.units.ids) bayesian_weights(request.seed, replicate, 0, spans, of_units.data());
   float draw[kStrip];
   Index cell = 0;
   for (Index from = 0; from < rows.n; from += kStrip) {
@@ -169,7 +149,7 @@ void sum_draw(const DrawRows& rows, const DrawRequest& request, std::uint64_t re
     if (request.units.ids) {
       for (Index i = from; i < to; ++i) draw[i - from] = of_units[at(rows.unit[at(i)])];
     } else {
-      bayesian_weights(request.seed, replicate, from, to - from, draw);
+      bayesian_weights(request.seed, replicate, from / kSpanUnits, 1, draw);
     }
     for (Index begin = from; begin < to;) {
       while (rows.first[at(cell + 1)] <= begin) ++cell;
@@ -191,18 +171,14 @@ struct Negative {
   double share() const { return all > 0 ? total / all : 0; }
 };
 
-// Cells' means are estimated again in each draw; where the cells are saturated in the controls the denominator is, too.
 Negative finish_draw(const DrawRows& rows, const Influence& influence, const DrawSums& sums) {
   const Index cells = influence.numerator.size();
   Eigen::RowVectorXd moved = sums.extra * rows.extra_to_cells;
   if (sums.index.size()) moved -= sums.index * influence.by_groups.leftCols(cells);
-  VectorXd means(cells);
-  for (Index c = 0; c < cells; ++c) means[c] = sums.own(0, c) > 0 ? sums.own(1, c) * sums.own(2, c) / sums.own(0, c) : 0;
-  double total = sums.own.row(4).sum();
-  if (influence.saturated && sums.index.size() == 0 && !influence.fitted) total -= means.sum();
+  const double total = sums.own.row(1).sum();
   Negative negative;
   for (Index c = 0; c < cells; ++c)
-    if (influence.alive[at(c)]) negative.add((sums.own(3, c) - means[c] + moved[c]) / total);
+    if (influence.alive[at(c)]) negative.add((sums.own(0, c) + moved[c]) / total);
   return negative;
 }
 

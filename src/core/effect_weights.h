@@ -64,8 +64,8 @@ struct DrawRequest {
   std::uint64_t seed = 0;
   Groups units;  // clusters, or null: people
 };
-// Total of the negative weights and its share, one row per draw: people (or clusters) drawn with Bayesian weights, means by cell,
-// controls and first stage estimated again (the latter two to first order).
+// Total of the negative weights and its share, one row per draw: people (or clusters) drawn with Bayesian weights; means by cell, controls
+// and first stage are estimated again to first order.
 MatrixXd draw_negative(const CellProblem& problem, const Influence& influence, const DrawRequest& request, const Workers& workers);
 
 // The same from normal cell weights with the given mean and covariance.

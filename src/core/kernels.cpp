@@ -201,6 +201,22 @@ void place_portable(const double* values, double shift, double scale, double* ou
   return place_body(values, shift, scale, out);
 }
 
+typedef float Floats __attribute__((vector_size(32), aligned(4), may_alias));
+
+MIV_INLINE double weighted_body(const float* weights, const float* values, Index n) {
+  Floats sum = {0, 0, 0, 0, 0, 0, 0, 0};
+  for (Index i = 0; i < n; i += 8) sum += *reinterpret_cast<const Floats*>(weights + i) * *reinterpret_cast<const Floats*>(values + i);
+  double out = 0;
+  for (int lane = 0; lane < 8; ++lane) out += static_cast<double>(sum[lane]);
+  return out;
+}
+
+double weighted_portable(const float* weights, const float* values, Index n) { return weighted_body(weights, values, n); }
+
+#if MIV_HAS_AVX2_KERNEL
+__attribute__((target("avx2"))) double weighted_avx2(const float* weights, const float* values, Index n) { return weighted_body(weights, values, n); }
+#endif
+
 void side_portable(const double* gap, double* out) {
   return side_body(gap, out);
 }
@@ -276,6 +292,8 @@ bool use_avx2() {
 
 }  // namespace
 
+bool uses_avx2() { return use_avx2(); }
+
 void choose_kernel(Kernel kernel) { portable_asked() = kernel == Kernel::kPortable; }
 
 const char* kernel_name() { return use_avx2() ? "avx2" : "portable"; }
@@ -341,6 +359,13 @@ void convert_integers(const int* values, double* out) {
   if (use_avx2()) return integers_avx2(values, out);
 #endif
   return integers_portable(values, out);
+}
+
+double weighted_sum(const float* weights, const float* values, Index n) {
+#if MIV_HAS_AVX2_KERNEL
+  if (use_avx2()) return weighted_avx2(weights, values, n);
+#endif
+  return weighted_portable(weights, values, n);
 }
 
 }  // namespace miv

@@ -12,6 +12,7 @@ enum class Kernel { kBest, kPortable };
 // Which kernels run from now on; tests compare the two.
 void choose_kernel(Kernel kernel);
 const char* kernel_name();
+bool uses_avx2();
 
 // Upper triangle of tile' tile added to `cross` (column-major, columns x columns); columns is even.
 void add_gram(const double* tile, Index columns, double* cross);
@@ -36,6 +37,9 @@ void subtract(const double* from, const double* what, double* out);
 
 // R's integers as doubles, missing ones as NaN.
 void convert_integers(const int* values, double* out);
+
+// Sum of weights times values in single precision, eight sums side by side; n is a multiple of 8.
+double weighted_sum(const float* weights, const float* values, Index n);
 
 }  // namespace miv
 

@@ -33,12 +33,11 @@ inline std::uint64_t random_bits(std::uint64_t seed, std::uint64_t replicate, st
 // Standard normal: the inverse distribution function at the unit's bits, by Box and Muller's transform of one block.
 double random_normal(std::uint64_t seed, std::uint64_t replicate, std::uint64_t unit);
 
-constexpr int kBlockUnits = 32;  // units that one block serves, four bits each
+constexpr std::int64_t kSpanUnits = 256;  // units that eight blocks serve, four bits each
 
 // Weights of the Bayesian bootstrap: exponential, in 16 equally likely values whose mean and variance are 1. Unnormalised: every
-// statistic they are used for is a ratio. For `units` units from unit `from` (a multiple of kBlockUnits); out holds units, rounded
-// up to kBlockUnits.
-void bayesian_weights(std::uint64_t seed, std::uint64_t replicate, std::int64_t from, std::int64_t units, float* out);
+// statistic they are used for is a ratio. For the units of spans from .. from + spans - 1; out holds kSpanUnits for each.
+void bayesian_weights(std::uint64_t seed, std::uint64_t replicate, std::int64_t from, std::int64_t spans, float* out);
 
 }  // namespace miv
 

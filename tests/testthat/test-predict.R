@@ -40,8 +40,8 @@ test_that("predictions for the people of the fit are its fitted values, from lev
 
 test_that("personal signals come from new data", {
   d <- transform(three_arms(), s = 74 + round(age))
-  experiment <- info_experiment(d, belief = ~post, prior = ~prior, signal = list(low = ~s, high = 94), arm = ~arm)
-  fit <- miv(y ~ age, experiment, exposure = "gap")
+  experiment <- quietly(info_experiment(d, belief = ~post, prior = ~prior, signal = list(low = ~s, high = 94), arm = ~arm))
+  fit <- quietly(miv(y ~ age, experiment, exposure = "gap"))
   new <- d[10:12, ]
   before <- predict(fit, new)
   new$s <- new$s + 1
@@ -68,7 +68,8 @@ test_that("first stage, reduced form and ols() predict for new people too, whate
   d <- three_arms()
   fits <- quietly(list(
     miv(pay_claim ~ age, inflation_experiment(), exposure = "arm+gap"), miv(y ~ age, three_arms_experiment(d, strata = ~town)),
-    miv(y ~ age, three_arms_experiment(d, probability = c(low = 0.3, high = 0.3)), exposure = function(gap) gap^3), tsls(y ~ age | town | post ~ arm * prior, d, weights = ~w)))
+    miv(y ~ age, three_arms_experiment(d, probability = c(low = 0.3, high = 0.3)), exposure = function(gap) gap^3),
+    tsls(y ~ age | town | post ~ arm * prior, d, weights = ~w)))
   for (fit in fits) {
     roles <- fit$data[names(residuals(fit)), ]
     for (stage in list(first_stage(fit), reduced_form(fit), ols(fit))) {

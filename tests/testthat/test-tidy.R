@@ -67,7 +67,7 @@ test_that("with several beliefs the smallest first-stage F is shown", {
 
 test_that("augment() has one row per person kept, beside the frame, all rows of the data, or those kept", {
   d <- airquality
-  fit <- tsls(Ozone ~ Wind | Temp ~ Solar.R, d)
+  fit <- quietly(tsls(Ozone ~ Wind | Temp ~ Solar.R, d))
   own <- augment(fit)
   expect_equal(names(own), c("Ozone", "Temp", "Wind", ".fitted", ".resid"))
   expect_equal(own$.fitted + own$.resid, own$Ozone, tolerance = 1e-14)

@@ -8,7 +8,7 @@ test_that("the controls, the outcome, the fixed effects change; what is not writ
   e <- inflation_experiment()
   fit <- miv(pay_claim ~ age + college | region, e, exposure = "gap", vcov = "HC3")
   same_fit(update(fit, . ~ . - college), miv(pay_claim ~ age | region, e, exposure = "gap", vcov = "HC3"))
-  same_fit(update(fit, log(.) ~ . + female), miv(log(pay_claim) ~ age + college + female | region, e, exposure = "gap", vcov = "HC3"))
+  same_fit(update(fit, abs(.) ~ . + female), miv(abs(pay_claim) ~ age + college + female | region, e, exposure = "gap", vcov = "HC3"))
   same_fit(update(fit, . ~ . | 0), miv(pay_claim ~ age + college, e, exposure = "gap", vcov = "HC3"))
   same_fit(update(fit, ~ 1 | . + female - region), miv(pay_claim ~ 1 | female, e, exposure = "gap", vcov = "HC3"))
   expect_equal(names(update(fit, c(pay_claim, learning_rate) ~ .)), c("pay_claim", "learning_rate"))
