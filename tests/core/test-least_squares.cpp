@@ -144,6 +144,14 @@ TEST_CASE("a constant control is dropped, whatever its value, and one that hardl
   CHECK(kept_of(data)[1]);
 }
 
+TEST_CASE("a control that varies by rounding alone is constant") {
+  Data data = simulated(400, 2, 1, 1, 69);
+  for (std::size_t i = 0; i < 400; ++i) data.controls[0][i] = i % 3 ? 0.3 : 0.1 + 0.2;
+  CHECK(kept_of(data)[1] == false);
+  data.weights = changed(random_column(400, 70), [](double x) { return 1e6 * std::abs(x); });
+  CHECK(kept_of(data)[1] == false);
+}
+
 TEST_CASE("a control that is constant wherever the frame looked is seen by the rows") {
   Data data = simulated(100000, 1, 1, 1, 50);
   data.controls[0].assign(100000, 3.0);
