@@ -35,7 +35,8 @@ as_tsls <- function(fit, data) {
   check_spec(spec, fit)
   env <- new.env(parent = spec$env)
   env$.miv_rows <- spec$rows(data)
-  recipe <- list(formula = peer_formula(spec, env), door = "tsls", data = data, weights = peer_weights(spec, data, env), subset = quote(.miv_rows))
+  recipe <- list(formula = peer_formula(spec, env), door = "tsls", data = data, weights = peer_weights(spec, data, env), subset = quote(.miv_rows),
+                 contrasts = getOption("contrasts"))
   out <- quietly_fit(recipe, spec$vcov)
   check_same_estimate(out, spec, fit)
   out
@@ -80,8 +81,7 @@ read_peer.iv_robust <- function(fit) {
 # y ~ x + w | w + z, or ivreg's y ~ w | x | z; which terms are which waits for the data (`.`).
 read_two_parts <- function(fit, formula, effects, clusters) {
   call <- fit$call
-  env <- environment(fit$terms[["full"]])
-  if (is.null(env)) env <- environment(formula)
+  env <- home_of(call$data, formula, if (inherits(fit$terms, "terms")) fit$terms else fit$terms$full)
   in_data <- function(expr, data, env) if (!is.null(expr)) eval(expr, data, env)
   list(call = call, env = env, outcome = formula[[2]], parts = split_bars(formula[[3]]), effects = effects,
        rows = function(data) {
@@ -89,6 +89,13 @@ read_two_parts <- function(fit, formula, effects, clusters) {
          if (is.null(chosen)) rep(TRUE, nrow(data)) else seq_len(nrow(data)) %in% seq_len(nrow(data))[chosen]
        },
        weights = function(data, env) in_data(call$weights, data, env), vcov = if (is.null(clusters)) "HC1" else stats::as.formula(clusters, env), coefficients = fit$coefficients, n = fit$nobs)
+}
+
+# Where the fit was made: the first of the formulas' environments in which its data are found.
+home_of <- function(data, ...) {
+  homes <- c(Filter(is.environment, lapply(list(...), environment)), globalenv())
+  found <- Filter(function(env) is.data.frame(tryCatch(eval(data, env), error = function(e) NULL)), homes)
+  if (length(found)) found[[1]] else homes[[1]]
 }
 
 # A one-sided formula among the arguments, else HC1.

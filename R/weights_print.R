@@ -111,6 +111,7 @@ sensitivity <- function(table, x) {
 
 opposite_sd <- function(p, r, b) {
   if (all(r >= -1e-12)) return(Inf)
+  if (sum(p * r) <= 0) return(0)                          # one common effect of the other sign will do
   order <- order(-r)
   p <- p[order]
   r <- r[order]
@@ -142,7 +143,7 @@ profile_rows <- function(expr, fit, env) {
   q <- net$instruments %*% solve_least_squares(net$instruments, net$beliefs)
   belief <- net_of(fit, values, net)
   f <- net$root^2
-  weighted <- drop(crossprod(net$root * values, q * belief)) / sum(q * belief)
+  weighted <- drop(crossprod(values, q * belief)) / sum(q * belief)   # both hold the root of the weight
   sample <- colSums(f * values) / sum(f)
   sd <- sqrt(colSums(f * sweep(values, 2, sample)^2) / sum(f))
   data.frame(covariate = names, weighted = weighted, sample = sample, sd = sd, difference = (weighted - sample) / sd, row.names = NULL)
@@ -151,8 +152,9 @@ profile_rows <- function(expr, fit, env) {
 # The belief net of the controls (as in net) and of further columns, which the controls may span in part.
 net_of <- function(fit, values, net) {
   own <- net_values(fit, values)
-  qr <- qr(own, tol = 1e-9)
-  qr.resid(qr, net$beliefs)
+  left <- sqrt(colSums(own^2)) > 1e-8 * sqrt(colSums((net$root * values)^2))
+  if (!any(left)) return(net$beliefs)
+  qr.resid(qr(unit_columns(own[, left, drop = FALSE]), tol = 1e-9), net$beliefs)
 }
 
 # Columns of the people in the fit, net of constant, controls and absorbed effects, times the root of the weight.
