@@ -43,6 +43,7 @@ test_that("personal signals come from new data", {
   experiment <- quietly(info_experiment(d, belief = ~post, prior = ~prior, signal = list(low = ~s, high = 94), arm = ~arm))
   fit <- quietly(miv(y ~ age, experiment, exposure = "gap"))
   new <- d[10:12, ]
+  expect_equal(predict(fit, new), fitted(fit)[rownames(new)], tolerance = 1e-10)
   before <- predict(fit, new)
   new$s <- new$s + 1
   expect_equal(unname(predict(fit, new) - before), rep(coef(fit)[[".gap_low"]], 3), tolerance = 1e-8)
@@ -67,7 +68,8 @@ test_that("an absorbed effect predicts as its dummies do, weighted or not", {
 test_that("first stage, reduced form and ols() predict for new people too, whatever the instruments are made of", {
   d <- three_arms()
   fits <- quietly(list(
-    miv(pay_claim ~ age, inflation_experiment(), exposure = "arm+gap"), miv(y ~ age, three_arms_experiment(d, strata = ~town)),
+    miv(pay_claim ~ age, inflation_experiment(), exposure = "arm+gap"),
+    miv(pay_claim ~ age, inflation_experiment(probability = ~ I(0.4 + age / 400)), exposure = "gap"), miv(y ~ age, three_arms_experiment(d, strata = ~town)),
     miv(y ~ age, three_arms_experiment(d, probability = c(low = 0.3, high = 0.3)), exposure = function(gap) gap^3),
     tsls(y ~ age | town | post ~ arm * prior, d, weights = ~w)))
   for (fit in fits) {
@@ -81,7 +83,8 @@ test_that("first stage, reduced form and ols() predict for new people too, whate
 
 test_that("what new data lack, or have and the fit has not seen, is named", {
   fit <- miv(pay_claim ~ age + region, inflation_experiment())
-  age <- 40
+  assign("age", 40, globalenv())   # a variable of that name elsewhere is no substitute
+  on.exit(rm("age", envir = globalenv()))
   new <- data.frame(posterior = 3, prior = 8, region = "north")
   expect_error(predict(fit, new), "`age`", class = "miv_error_unknown_column")
   new$age <- 40

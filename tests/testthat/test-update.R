@@ -19,6 +19,8 @@ test_that("exposure, covariance, scores, subset and the rule for missing values 
   fit <- miv(pay_claim ~ age, e, subset = age < 70)
   same_fit(update(fit, exposure = "arm+gap", scores = "heterogeneous"), miv(pay_claim ~ age, e, "arm+gap", subset = age < 70, scores = "heterogeneous"))
   same_fit(update(fit, vcov = ~region, arm_control = TRUE), miv(pay_claim ~ age, e, vcov = ~region, arm_control = TRUE, subset = age < 70))
+  mixed <- miv(pay_claim ~ age, e, "arm+gap", scores = "heterogeneous")
+  same_fit(update(mixed, . ~ . + female), miv(pay_claim ~ age + female, e, "arm+gap", scores = "heterogeneous"))
   limit <- 40
   same_fit(update(fit, subset = age < limit), miv(pay_claim ~ age, e, subset = age < 40))
   same_fit(update(fit, subset = NULL), miv(pay_claim ~ age, e))
@@ -45,16 +47,21 @@ test_that("the data's name is never looked up again; other data can be given", {
   d <- d[1:50, ]
   same_fit(update(fit, . ~ . + v), want)
   same_fit(update(fit, data = random_rows(seed = 2)), tsls(y ~ w | x ~ z, random_rows(seed = 2), vcov = ~g))
-  k <- 3
-  scaled <- tsls(y ~ I(k * w) | x ~ z, random_rows())
-  k <- 5
+  times <- 3
+  scaled <- tsls(y ~ I(times * w) | x ~ z, random_rows())
+  times <- 5
   expect_equal(names(coef(update(scaled, . ~ . + v))), names(coef(scaled))[c(1:3, NA)] |> replace(4, "v"))
-  expect_equal(coef(update(scaled, . ~ .))[["I(k * w)"]], coef(scaled)[["I(k * w)"]])
+  expect_equal(coef(update(scaled, . ~ .))[["I(times * w)"]], coef(scaled)[["I(times * w)"]])
 })
 
 test_that("the experiment's clusters stay the default, a function is called again, a matrix must be given anew", {
   e <- inflation_experiment(cluster = ~region)
   fit <- miv(pay_claim ~ age, e)
+  same_fit(update(fit, . ~ . + female), miv(pay_claim ~ age + female, e))
+  width <- 7
+  e <- inflation_experiment(cluster = ~ I(age %/% width))
+  fit <- miv(pay_claim ~ age, e)
+  width <- 30
   same_fit(update(fit, . ~ . + female), miv(pay_claim ~ age + female, e))
   half <- function(fit) vcov(fit, "HC1") / 4
   fit <- quietly(miv(pay_claim ~ age, e, vcov = half))
