@@ -63,7 +63,8 @@ role_captures <- function(fit) {
 frame_kept <- function(fit) {
   problem <- problem_of(fit)
   frame <- as.data.frame(fit$data)
-  captured <- Filter(function(x) is.atomic(x) && length(x) %in% c(1L, fit$rows), c(as.list(environment(fit$formula), all.names = TRUE), role_captures(fit)))
+  captured <- c(as.list(environment(fit$formula), all.names = TRUE), role_captures(fit))
+  captured <- Filter(function(x) is.atomic(x) && length(x) %in% c(1L, fit$rows), captured)
   captured <- captured[setdiff(names(captured), names(frame))]
   frame[names(captured)] <- captured
   if (!is.null(fit$na.action)) frame <- frame[-fit$na.action, , drop = FALSE]
