@@ -72,8 +72,12 @@ class Collector {
 
   void place_cells() {
     std::vector<Index> size(at(problem_.cells), 0);
-    for (Index row = 0; row < problem_.design.rows; ++row)
-      if (kept(row)) ++size[at(problem_.ids[row])];
+    for (Index row = 0; row < problem_.design.rows; ++row) {
+      if (!kept(row)) continue;
+      require(problem_.ids[row] >= 0 && problem_.ids[row] < problem_.cells, "a cell lies outside its range");
+      require(!units_.ids || (units_.ids[row] >= 0 && units_.ids[row] < units_.count), "a cluster code lies outside its range");
+      ++size[at(problem_.ids[row])];
+    }
     out_.first.assign(1, 0);
     for (const Index people : size) out_.first.push_back(out_.first.back() + (people + kPack - 1) / kPack * kPack);
     next_ = out_.first;
