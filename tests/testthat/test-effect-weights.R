@@ -248,3 +248,15 @@ test_that("the real experiment gives the numbers known of it", {
   expect_equal(person$sides$weight[c(1, 3)], c(0.795, 0.205), tolerance = 2e-3)
   expect_equal(person$sides$weight.prior[c(1, 3)], c(0.578, 0.422), tolerance = 2e-3)
 })
+
+test_that("the figure draws a few cells, many cells and people, and says in words what it shows", {
+  skip_if_not_installed("ggplot2")
+  fit <- quietly(miv(outcome ~ 1, experiment_of(weighted_people()), exposure = "arm"))
+  for (w in list(effect_weights(fit), effect_weights(fit, by = "prior", bins = 50), effect_weights(quietly(update(fit, exposure = "sign")), by = "person"))) {
+    figure <- plot(w)
+    expect_s3_class(figure, "ggplot")
+    expect_s3_class(ggplot2::autoplot(w), "ggplot")
+    expect_no_error(ggplot2::ggplotGrob(figure))
+    expect_gt(nchar(figure$labels$alt), 20)
+  }
+})
