@@ -253,9 +253,9 @@ test_that("the figure draws a few cells, many cells and people, and says in word
   skip_if_not_installed("ggplot2")
   fit <- quietly(miv(outcome ~ 1, experiment_of(weighted_people()), exposure = "arm"))
   for (w in list(effect_weights(fit), effect_weights(fit, by = "prior", bins = 50), effect_weights(quietly(update(fit, exposure = "sign")), by = "person"))) {
-    figure <- plot(w)
+    figure <- plot.effect_weights(w)
     expect_s3_class(figure, "ggplot")
-    expect_s3_class(ggplot2::autoplot(w), "ggplot")
+    expect_s3_class(autoplot.effect_weights(w), "ggplot")
     expect_no_error(ggplot2::ggplotGrob(figure))
     expect_gt(nchar(figure$labels$alt), 20)
   }
