@@ -62,7 +62,12 @@ test_that("an absorbed effect predicts as its dummies do, weighted or not", {
   expect_error(predict(absorbed, new), "zoo", class = "miv_error_unknown_level")
   expect_equal(is.na(predict(absorbed, new[1:2, ])), c("1" = TRUE, "2" = FALSE))
   expect_error(predict(absorbed, d, se.fit = TRUE), class = "miv_error_absorbed_effects")
-  expect_error(predict(tsls(y ~ w | f + h | x ~ z, d), d), class = "miv_error_absorbed_effects")
+})
+
+test_that("several absorbed effects are not predicted for new people", {
+  skip_if_not_installed("fixest")
+  d <- random_rows()
+  expect_error(predict(tsls(y ~ w | f + g | x ~ z, d), d), class = "miv_error_absorbed_effects")
 })
 
 test_that("first stage, reduced form and ols() predict for new people too, whatever the instruments are made of", {
