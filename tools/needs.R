@@ -98,11 +98,19 @@ build_time <- function(packages, cores) {
 
 cores <- function() max(1L, parallel::detectCores(), na.rm = TRUE)
 
+with_dependencies <- function(packages, available) { # those of installed packages are there already
+  new <- packages
+  while (length(new)) {
+    new <- setdiff(absent(unique(unlist(tools::package_dependencies(new, available)))), packages)
+    packages <- c(packages, new)
+  }
+  packages
+}
+
 install_from_cran <- function(packages, library) {
   available <- available.packages(repos = repository())
   if (!nrow(available)) give_up("%s cannot be reached, and these packages are missing: %s.", repository()[1], paste(packages, collapse = ", "))
-  also <- unlist(tools::package_dependencies(packages, available, recursive = TRUE))
-  all <- unique(c(packages, absent(setdiff(also, rownames(installed.packages(priority = "base"))))))
+  all <- with_dependencies(packages, available)
   call <- sprintf("install.packages(c(%s), lib = '%s', repos = '%s', Ncpus = %d)",
                   paste0("'", packages, "'", collapse = ", "), library, repository()[1], min(cores(), length(all)))
   with_progress(
