@@ -5,16 +5,16 @@
 
 # What each job needs beside DESCRIPTION's Imports and LinkingTo, or it stops. `check` needs every suggested package as well, but
 # an ordinary user may do without: R CMD check --as-cran asks CRAN about those that are not there.
-needed <- list(demo = character(), test = "testthat", check = c("testthat", "knitr", "rmarkdown"))
+needed <- list(demo = character(), test = c("testthat", "sandwich"), check = c("testthat", "knitr", "rmarkdown"))
 # What is welcome where apt has it; the tests that want it skip otherwise.
-welcome <- list(demo = "ggplot2", test = c("sandwich", "tibble", "data.table"))
+welcome <- list(demo = "ggplot2", test = c("ggplot2", "tibble", "data.table"))
 # Programs of R CMD check, each with the Debian package that brings it, and packages that bring no program.
 programs <- c(qpdf = "qpdf", tidy = "tidy", pandoc = "pandoc", pdflatex = "texlive-latex-base")
 fonts <- c("texlive-latex-recommended", "texlive-fonts-recommended")
 
 # Processor seconds of a build from CRAN, measured on two cores with g++ 12; others are guessed.
 build_seconds <- c(
-  Rcpp = 43, RcppArmadillo = 42, RcppEigen = 81, cli = 25, rlang = 25, fs = 40, ps = 10, processx = 8,
+  Rcpp = 43, RcppArmadillo = 42, RcppEigen = 81, zoo = 12, cli = 25, rlang = 25, fs = 40, ps = 10, processx = 8,
   diffobj = 8, jsonlite = 12, testthat = 50, fixest = 240, stringmagic = 30
 )
 
@@ -126,9 +126,10 @@ has_libuv <- function() {
   file.exists("/usr/include/uv.h") || (runs("pkg-config") && system2("pkg-config", c("--exists", "libuv"), stderr = FALSE) == 0)
 }
 
-# fs, which testthat and rmarkdown load, builds on libuv: the system's, or its own copy by means of cmake.
+# fs builds on libuv: the system's, or its own copy by means of cmake.
+loads_fs <- c("testthat", "rmarkdown")
 lacking_from_system <- function(packages) {
-  if (any(c("testthat", "rmarkdown") %in% packages) && length(absent("fs")) && !has_libuv() && !runs("cmake")) "libuv1-dev" else character()
+  if (any(loads_fs %in% packages) && length(absent("fs")) && !has_libuv() && !runs("cmake")) "libuv1-dev" else character()
 }
 
 stop_for_administrator <- function(libraries, packages) {
@@ -162,7 +163,7 @@ main <- function(job) {
   install_programs(job)
   missing <- absent(must)
   lacking <- lacking_from_system(missing)
-  if (length(lacking)) stop_for_administrator(lacking, intersect(missing, needed[[job]]))
+  if (length(lacking)) stop_for_administrator(lacking, intersect(missing, loads_fs))
   library <- writable_library()
   if (length(missing)) install_from_cran(missing, library)
   if (length(absent(must))) give_up("Still missing: %s.", paste(absent(must), collapse = ", "))
