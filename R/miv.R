@@ -140,7 +140,8 @@
 #' # Any function of the gap; several informed arms:
 #' coef(miv(pay_claim ~ 1, experiment, exposure = function(gap) tanh(gap / 3)))[1]
 #' arms <- simulate_experiment(1000, signal = c(low = 7, high = 11), seed = 1)
-#' told <- info_experiment(arms, belief = ~ posterior, prior = ~ prior, signal = list(low = 7, high = 11), arm = ~ arm)
+#' told <- info_experiment(arms, belief = ~ posterior, prior = ~ prior,
+#'                         signal = list(low = 7, high = 11), arm = ~ arm)
 #' coef(miv(outcome ~ 1, told))
 #' @export
 miv <- function(formula, data, exposure = "sign", ..., arm_control = FALSE, pool = TRUE, vcov = NULL, scores = "usual", subset, na.action = "omit") {

@@ -10,8 +10,10 @@
 #' @return A ggplot (drawn when printed) with alt text; needs ggplot2.
 #' @section Errors: `miv_error_needs_ggplot2`.
 #' @examples
-#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told)
-#' if (requireNamespace("ggplot2", quietly = TRUE)) plot(effect_weights(miv(pay_claim ~ 1, experiment, exposure = "arm")))
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
+#' weights <- effect_weights(miv(pay_claim ~ 1, experiment, exposure = "arm"))
+#' if (requireNamespace("ggplot2", quietly = TRUE)) plot(weights)
 #' @export
 plot.effect_weights <- function(x, ...) draw_cell_weights(x)
 
