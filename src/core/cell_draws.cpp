@@ -62,7 +62,7 @@ class Collector {
       const Tile& tile = tiles.read(row, std::min(problem_.design.rows, row + kTileRows));
       if (tile.used == 0) continue;
       reader_.read(tile);
-      for (Index i = 0; i < tile.used; ++i) put(i, tile.rows[at(i)]);
+      for (Index i = 0; i < tile.used; ++i) put(i, tile.row(i));
     }
     return std::move(out_);
   }

@@ -20,7 +20,8 @@ class CellRows {
     combine(tile.values.data(), problem_.inputs, problem_.to_basis.data(), problem_.basis(), problem_.lag, basis_.data());
     combine(basis(problem_.exogenous), problem_.instruments, problem_.direction.data(), 1, problem_.instruments, q_.data());
     combine(tile.values.data(), problem_.inputs, problem_.to_residual.data(), 1, problem_.inputs, residual_.data());
-    rows_.assign(tile.rows.begin(), tile.rows.begin() + tile.used);
+    rows_.resize(static_cast<std::size_t>(tile.used));
+    for (Index i = 0; i < tile.used; ++i) rows_[static_cast<std::size_t>(i)] = tile.row(i);
     levels_ = &reader_.gather(rows_);
   }
 
@@ -36,7 +37,7 @@ class CellRows {
   TileReader reader_;
   const Tile* levels_ = nullptr;
   std::vector<Index> rows_;
-  std::vector<double> basis_, q_, residual_;
+  Buffer basis_, q_, residual_;
 };
 
 }  // namespace miv

@@ -74,11 +74,11 @@ TileReader::TileReader(const Design& design, const Frame& frame)
 }
 
 const Tile& TileReader::read(Index first, Index last) {
-  contiguous_ = design_.kept == nullptr;
+  tile_.listed = design_.kept != nullptr;
+  tile_.first = first;
   tile_.used = 0;
-  if (contiguous_) {
+  if (!tile_.listed) {
     tile_.used = last - first;
-    for (Index i = 0; i < kTileRows; ++i) tile_.rows[i] = first + i;
     return fill();
   }
   for (Index row = first; row < last; ++row)
@@ -86,9 +86,18 @@ const Tile& TileReader::read(Index first, Index last) {
   return fill();
 }
 
+Ahead TileReader::ahead() {
+  const Index next = tile_.first + kTileRows;
+  if (next + kTileRows > design_.rows) return Ahead();
+  ahead_.clear();
+  for (const Source& source : design_.sources)
+    ahead_.push_back(source.real ? source.real + next : reinterpret_cast<const double*>(source.integer + next));
+  return {ahead_.data(), static_cast<Index>(ahead_.size())};
+}
+
 const Tile& TileReader::gather(const std::vector<Index>& rows) {
   require(static_cast<Index>(rows.size()) <= kTileRows, "a tile has too many rows");
-  contiguous_ = false;
+  tile_.listed = true;
   std::copy(rows.begin(), rows.end(), tile_.rows.begin());
   tile_.used = static_cast<Index>(rows.size());
   return fill();
@@ -106,14 +115,15 @@ const Tile& TileReader::fill() {
     load(design_.sources[design_.weights.source], tile_.root_weight.data());
     for (Index i = 0; i < tile_.used; ++i) tile_.root_weight[i] = std::sqrt(tile_.root_weight[i]);
   }
-  if (design_.constant()) {
+  if (design_.constant() && (design_.weights.source >= 0 || ones_ != tile_.used)) {
+    ones_ = tile_.used;
     std::copy_n(tile_.root_weight.begin(), tile_.used, tile_.values.begin());
     std::fill(tile_.values.begin() + tile_.used, tile_.values.begin() + kTileRows, 0.0);
   }
   for (Index j = 0; j < design_.width(); ++j) {
     const Column& column = design_.columns[j];
-    if (is_plain(column) && contiguous_ && tile_.used == kTileRows && design_.sources[column[0][0].source].real) {
-      place(j, design_.sources[column[0][0].source].real + tile_.rows[0]);
+    if (is_plain(column) && !tile_.listed && tile_.used == kTileRows && design_.sources[column[0][0].source].real) {
+      place(j, design_.sources[column[0][0].source].real + tile_.first);
     } else {
       evaluate(column, value_.data());
       place(j, value_.data());
@@ -134,15 +144,15 @@ void TileReader::place(Index column, const double* values) {
   }
   if (frame_.group_means.size() > 0) {
     const double* mean = frame_.group_means.col(column).data();
-    for (Index i = 0; i < tile_.used; ++i) out[i] -= mean[design_.groups[tile_.rows[i]]];
+    for (Index i = 0; i < tile_.used; ++i) out[i] -= mean[design_.groups[tile_.row(i)]];
   }
   if (design_.weights.source >= 0)
     for (Index i = 0; i < tile_.used; ++i) out[i] *= tile_.root_weight[i];
 }
 
 void TileReader::load(const Source& source, double* out) const {
-  if (contiguous_ && tile_.used > 0) {
-    const Index first = tile_.rows[0];
+  if (!tile_.listed && tile_.used > 0) {
+    const Index first = tile_.first;
     if (source.real) {
       std::copy_n(source.real + first, tile_.used, out);
     } else if (tile_.used == kTileRows) {
@@ -152,7 +162,7 @@ void TileReader::load(const Source& source, double* out) const {
     }
     return;
   }
-  for (Index i = 0; i < tile_.used; ++i) out[i] = value_at(source, tile_.rows[i]);
+  for (Index i = 0; i < tile_.used; ++i) out[i] = value_at(source, tile_.row(i));
 }
 
 void TileReader::operand(const Operand& operand, double* out) const {
@@ -203,7 +213,7 @@ void TileReader::evaluate(const Atom& atom, double* out) {
       equals(out, atom.value, out);
       if (atom.table.empty()) return;
       for (Index i = 0; i < used; ++i)
-        out[i] -= atom.strata < 0 ? atom.table[0] : looked_up(atom.table, value_at(design_.sources[atom.strata], tile_.rows[i]));
+        out[i] -= atom.strata < 0 ? atom.table[0] : looked_up(atom.table, value_at(design_.sources[atom.strata], tile_.row(i)));
       return;
   }
 }
@@ -343,7 +353,7 @@ Scan scan_sources(const std::vector<Source>& sources, Index rows, const unsigned
   Scan total = empty_scan(sources.size());
   bool all = true;
   Index at = 0;
-  for_chunks<Scan>(rows, kChunkRows, workers,
+  for_chunks<Scan>(rows, kChunkRows, kChunkRows / 8 + 4 * static_cast<Index>(sources.size()), workers,
     [&](Rows chunk) {
       Scan scan = empty_scan(sources.size());
       scan.kept.assign(static_cast<std::size_t>(chunk.last - chunk.first), 1);

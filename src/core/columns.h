@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "kernels.h"
 #include "types.h"
 
 namespace miv {
@@ -76,9 +77,13 @@ struct Frame {
 // One tile: column-major, kTileRows x padded columns, times the root of the weight; unused rows and columns are 0.
 struct Tile {
   Index used = 0;
+  Index first = 0;          // rows first, first + 1, ... where `rows` is not `listed`
+  bool listed = false;
   std::vector<Index> rows;
-  std::vector<double> values;
-  std::vector<double> root_weight;
+  Buffer values;
+  Buffer root_weight;
+
+  Index row(Index i) const { return listed ? rows[static_cast<std::size_t>(i)] : first + i; }
 };
 
 class TileReader {
@@ -86,6 +91,8 @@ class TileReader {
   TileReader(const Design& design, const Frame& frame);
   // Rows first .. last - 1 that are kept; at most kTileRows of them.
   const Tile& read(Index first, Index last);
+  // The rows behind those of read(), of every source the columns need.
+  Ahead ahead();
   // The rows listed (kept or not); at most kTileRows.
   const Tile& gather(const std::vector<Index>& rows);
 
@@ -100,8 +107,9 @@ class TileReader {
   const Design& design_;
   const Frame& frame_;
   Tile tile_;
-  bool contiguous_ = false;
-  std::vector<double> gaps_, sides_, value_, factor_, extra_;
+  Index ones_ = 0;  // rows of the constant's column that are 1 (no weights)
+  std::vector<const double*> ahead_;
+  Buffer gaps_, sides_, value_, factor_, extra_;
 };
 
 // Columns are padded to an even number for the kernels.

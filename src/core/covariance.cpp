@@ -17,11 +17,13 @@ struct Loadings {
   Index exogenous = 0, instruments = 0, beliefs = 0, coefficients = 0;
   Index basis = 0;         // exogenous + instruments: the orthonormal columns of the first stage
   Index lag = 0;           // how far the triangular factor of the basis lies behind the tile's columns
+  std::vector<Index> columns;  // basis: the tile's column of each
   MatrixXd to_basis;       // inputs x basis
   MatrixXd to_residuals;   // inputs x (1 + p): outcome less beliefs and controls, belief less its first stage
   MatrixXd rotation;       // l x p: instruments' directions to beliefs'
   VectorXd projected;      // basis: residual on the basis (0 when just identified)
   MatrixXd net_root_inverse;  // p x p: T^{-T}
+  bool as_read = false;    // scores are taken on the tile's columns as they are, and their meat carried to the basis
   bool over_identified() const { return instruments > beliefs; }
 };
 
@@ -33,6 +35,7 @@ void set_basis(const MatrixXd& r, const std::vector<Index>& basis, Loadings& out
   out.to_basis = MatrixXd::Zero(out.inputs, out.basis);
   for (Index i = 0; i < out.basis; ++i) out.to_basis.row(basis[static_cast<std::size_t>(i)]) = inverse.row(i);
   out.lag = out.basis > 0 ? basis.back() - (out.basis - 1) : 0;
+  out.columns = basis;
 }
 
 void set_residuals(const MatrixXd& r, const std::vector<Index>& basis, const TslsFit& fit, Loadings& out) {
@@ -86,7 +89,12 @@ class Scorer {
   // Writes k columns to `out` and p blocks of l to `first`; returns the tile's residual sum of squares.
   double score(const Tile& tile, double* out, double* first) {
     const double* values = tile.values.data();
-    combine(values, load_.inputs, load_.to_basis.data(), load_.basis, load_.lag, basis_.data());
+    if (load_.as_read) {
+      const Index skipped = load_.exogenous;  // only the instruments net of the controls are formed
+      combine(values, load_.inputs, load_.to_basis.data() + skipped * load_.inputs, load_.instruments, load_.inputs, basis_.data() + skipped * kTileRows);
+    } else {
+      combine(values, load_.inputs, load_.to_basis.data(), load_.basis, load_.lag, basis_.data());
+    }
     combine(values, load_.inputs, load_.to_residuals.data(), 1 + load_.beliefs, load_.inputs, residuals_.data());
     const double rss = sum_of_squares(residuals_.data());
     const double* regressors = basis_.data();
@@ -96,7 +104,11 @@ class Scorer {
     }
     if (request_.row_weight != RowWeight::kNone) weigh_rows(tile, regressors);
     if (request_.heterogeneous && load_.over_identified()) set_projected();
-    multiply(regressors, load_.coefficients, residuals_.data(), out);
+    if (load_.as_read) {
+      for (Index j = 0; j < load_.basis; ++j) multiply(values + load_.columns[static_cast<std::size_t>(j)] * kTileRows, 1, residuals_.data(), out + j * kTileRows);
+    } else {
+      multiply(regressors, load_.coefficients, residuals_.data(), out);
+    }
     if (request_.heterogeneous && load_.over_identified()) add_heterogeneous(out);
     first_scores(first);
     return rss;
@@ -124,7 +136,7 @@ class Scorer {
       double second = 0;
       if (design_.groups) {
         const double root = tile.root_weight[static_cast<std::size_t>(i)];
-        second = root * root / group_weight_[design_.groups[tile.rows[static_cast<std::size_t>(i)]]];
+        second = root * root / group_weight_[design_.groups[tile.row(i)]];
       }
       double first = second;
       for (Index j = 0; j < load_.coefficients; ++j) second += regressors[j * kTileRows + i] * regressors[j * kTileRows + i];
@@ -164,11 +176,16 @@ class Scorer {
   const Loadings& load_;
   const MeatRequest& request_;
   const VectorXd& group_weight_;
-  std::vector<double> basis_, residuals_, projected_, second_, first_;
+  Buffer basis_, residuals_, projected_, second_, first_;
 };
 
 // Second-stage meat in the coordinates of `root`, from the scorer's.
-MatrixXd turn(const MatrixXd& meat, const Loadings& load) {
+MatrixXd turn(MatrixXd meat, const Loadings& load) {
+  if (load.as_read) {
+    MatrixXd inverse(load.basis, load.basis);
+    for (Index i = 0; i < load.basis; ++i) inverse.row(i) = load.to_basis.row(load.columns[static_cast<std::size_t>(i)]);
+    meat = inverse.transpose() * meat * inverse;
+  }
   if (load.over_identified() || load.beliefs == 0) return meat;
   MatrixXd turned = MatrixXd::Identity(load.coefficients, load.coefficients);
   turned.bottomRightCorner(load.beliefs, load.beliefs) = load.rotation;
@@ -192,11 +209,11 @@ struct ScoreBuffer {
   explicit ScoreBuffer(const Loadings& load)
       : second(size(padded(load.coefficients)), 0.0), first(size(load.beliefs * load.instruments), 0.0), padded_first(size(padded(load.instruments)), 0.0) {}
   static std::size_t size(Index columns) { return static_cast<std::size_t>(kTileRows * std::max<Index>(1, columns)); }
-  std::vector<double> second, first, padded_first;
+  Buffer second, first, padded_first;
 };
 
-void add_scores(const Loadings& load, ScoreBuffer& buffer, Grams& grams) {
-  add_gram(buffer.second.data(), padded(load.coefficients), grams.second.data());
+void add_scores(const Loadings& load, ScoreBuffer& buffer, const Ahead& ahead, Grams& grams) {
+  add_gram(buffer.second.data(), padded(load.coefficients), grams.second.data(), ahead);
   for (Index j = 0; j < load.beliefs; ++j) {
     const double* scores = buffer.first.data() + j * load.instruments * kTileRows;
     MatrixXd& gram = grams.first[static_cast<std::size_t>(j)];
@@ -217,7 +234,7 @@ MatrixXd symmetric_corner(const MatrixXd& gram, Index size) {
 Meats meats_over_rows(const Design& design, const Factor& factor, const Loadings& load, const MeatRequest& request,
                       const VectorXd& group_weight, const Workers& workers) {
   Grams sum = zero_grams(load);
-  for_chunks<Grams>(design.rows, kChunkRows, workers,
+  for_chunks<Grams>(design.rows, kChunkRows, sum.second.size(), workers,
     [&](Rows rows) {
       TileReader reader(design, factor.frame);
       Scorer scorer(design, load, request, group_weight);
@@ -227,7 +244,7 @@ Meats meats_over_rows(const Design& design, const Factor& factor, const Loadings
         const Tile& tile = reader.read(row, std::min(rows.last, row + kTileRows));
         if (tile.used == 0) continue;
         part.rss += scorer.score(tile, buffer.second.data(), buffer.first.data());
-        add_scores(load, buffer, part);
+        add_scores(load, buffer, reader.ahead(), part);
       }
       return part;
     },
@@ -235,7 +252,7 @@ Meats meats_over_rows(const Design& design, const Factor& factor, const Loadings
       sum.second += part.second;
       for (std::size_t j = 0; j < sum.first.size(); ++j) sum.first[j] += part.first[j];
       sum.rss += part.rss;
-    });
+    }, true);
   Meats out;
   out.second.push_back(turn(symmetric_corner(sum.second, load.coefficients), load));
   std::vector<MatrixXd> first;
@@ -271,7 +288,9 @@ Meats meats_over_clusters(const Design& design, const Factor& factor, const Load
 }  // namespace
 
 Meats compute_meats(const Design& design, const Factor& factor, const TslsFit& fit, const MeatRequest& request, const Workers& workers) {
-  const Loadings load = loadings_of(design, factor, fit);
+  Loadings load = loadings_of(design, factor, fit);
+  // Where cross-products were enough for the coefficients, so they are for the scores.
+  load.as_read = factor.path == Path::kCrossProducts && request.row_weight == RowWeight::kNone && request.clusters.empty() && !load.over_identified();
   VectorXd group_weight;
   if (design.groups && request.row_weight != RowWeight::kNone) {
     const FillTile fill = [](const Tile& tile, double* out) {

@@ -118,7 +118,7 @@ MatrixXd group_deviations(const CellProblem& problem, const Influence& influence
   const auto fill = [&](const CellRows& rows, const Tile& tile, double* out) {
     for (Index i = 0; i < tile.used; ++i) {
       const double root = rows.root(i);
-      const Index cell = problem.ids[tile.rows[at(i)]];
+      const Index cell = problem.ids[tile.row(i)];
       out[i] = root * root;
       out[kTileRows + i] = root * (rows.belief(i) - root * influence.belief_mean[cell]);
       out[2 * kTileRows + i] = root * (rows.outcome(i) - root * influence.outcome_mean[cell]);
@@ -231,7 +231,7 @@ class Influencer {
     for (Index c = 0; c < 2 * problem_.cells; ++c) {
       double* to = column(c, out);
       for (Index i = 0; i < tile.used; ++i) {
-        const Index row = tile.rows[at(i)];
+        const Index row = tile.row(i);
         const double part = influence_.fitted ? influence_.fitted[c * problem_.design.rows + row] : influence_.by_groups(problem_.design.groups[row], c);
         to[i] -= rows_.q(i) * rows_.root(i) * part;
       }
@@ -241,7 +241,7 @@ class Influencer {
   // The row's own cell: (q - mean)(belief - mean), and the same with the outcome less the cell's effect times the belief.
   void add_own(const Tile& tile, double* out) const {
     for (Index i = 0; i < tile.used; ++i) {
-      const Index c = problem_.ids[tile.rows[at(i)]];
+      const Index c = problem_.ids[tile.row(i)];
       if (!influence_.alive[at(c)]) continue;
       const double root = rows_.root(i), q = rows_.q(i) - root * influence_.q_mean[c], x = rows_.belief(i) - root * influence_.belief_mean[c];
       const double y = rows_.outcome(i) - root * influence_.outcome_mean[c];
@@ -253,7 +253,7 @@ class Influencer {
   const CellProblem& problem_;
   const Influence& influence_;
   CellRows rows_;
-  std::vector<double> controls_, slopes_;
+  Buffer controls_, slopes_;
 };
 
 // From numerators, total and first stage to weights and first stage.
@@ -275,12 +275,12 @@ InfluenceMeat zero_meat(const CellProblem& problem) {
 
 InfluenceMeat meat_over_rows(const CellProblem& problem, const Influence& influence, const Workers& workers) {
   InfluenceMeat sum = zero_meat(problem);
-  for_chunks<InfluenceMeat>(problem.design.rows, kChunkRows / 16, workers,
+  for_chunks<InfluenceMeat>(problem.design.rows, kChunkRows / 4, sum.weights.size(), workers,
     [&](Rows rows) {
       TileReader reader(problem.design, problem.frame);
       Influencer influencer(problem, influence);
       InfluenceMeat part = zero_meat(problem);
-      std::vector<double> values(kTileRows * at(problem.cells + part.weights.rows()), 0.0);
+      Buffer values(kTileRows * at(problem.cells + part.weights.rows()), 0.0);
       for (Index row = rows.first; row < rows.last; row += kTileRows) {
         const Tile& tile = reader.read(row, std::min(rows.last, row + kTileRows));
         if (tile.used == 0) continue;

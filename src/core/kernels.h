@@ -1,5 +1,5 @@
-// The loops where the time goes, on column-major tiles of kTileRows rows. Compiled twice on x86-64 (portable and AVX2);
-// both add in the same order and never contract a multiplication and an addition, so they give the same digits.
+// The loops where the time goes, on column-major tiles of kTileRows rows. Compiled three times on x86-64 (portable, AVX2, AVX-512);
+// all add in the same order and never contract a multiplication and an addition, so they give the same digits.
 #ifndef MIV_CORE_KERNELS_H
 #define MIV_CORE_KERNELS_H
 
@@ -7,15 +7,21 @@
 
 namespace miv {
 
-enum class Kernel { kBest, kPortable };
+enum class Kernel { kBest, kPortable, kAvx2 };
 
-// Which kernels run from now on; tests compare the two.
-void choose_kernel(Kernel kernel);
+// Which kernels run from now on; false (and no change) where the machine has them not. Tests compare them.
+bool choose_kernel(Kernel kernel);
 const char* kernel_name();
 bool uses_avx2();
 
+// Where kTileRows numbers lie that are wanted next; a kernel that has no other use for the memory calls them in.
+struct Ahead {
+  const double* const* rows = nullptr;
+  Index count = 0;
+};
+
 // Upper triangle of tile' tile added to `cross` (column-major, columns x columns); columns is even.
-void add_gram(const double* tile, Index columns, double* cross);
+void add_gram(const double* tile, Index columns, double* cross, const Ahead& ahead = Ahead());
 
 // out column j = sum over i <= last(j) of tile column i * factor(i, j); last(j) = j + lag, at most inputs - 1.
 void combine(const double* tile, Index inputs, const double* factor, Index outputs, Index lag, double* out);

@@ -166,7 +166,7 @@ bool is_nearly_perfect(const Triangle& triangle, const MatrixXd& cross, const De
 
 MatrixXd root_of_rows(const Design& design, const Frame& frame, const Workers& workers) {
   MatrixXd root(0, design.total());
-  for_chunks<MatrixXd>(design.rows, kChunkRows, workers,
+  for_chunks<MatrixXd>(design.rows, kChunkRows, design.total() * design.total(), workers,
     [&](Rows rows) { return root_of_chunk(design, frame, rows); },
     [&](const MatrixXd& part) {
       if (part.rows() > 0) root = root.rows() == 0 ? part : fold(root, part, part.rows());

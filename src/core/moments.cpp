@@ -21,7 +21,7 @@ Moments moments_of_rows(const Design& design, const Frame& frame, Rows rows) {
   for (Index row = rows.first; row < rows.last; row += kTileRows) {
     const Tile& tile = reader.read(row, std::min(rows.last, row + kTileRows));
     if (tile.used == 0) continue;
-    add_gram(tile.values.data(), width, out.cross.data());
+    add_gram(tile.values.data(), width, out.cross.data(), reader.ahead());
     out.n += tile.used;
   }
   return out;
@@ -50,7 +50,7 @@ Moments compute_moments(const Design& design, const Frame& frame, const Workers&
   const Index total = design.total();
   Moments sum;
   sum.cross = MatrixXd::Zero(padded(total), padded(total));
-  for_chunks<Moments>(design.rows, kChunkRows, workers,
+  for_chunks<Moments>(design.rows, kChunkRows, sum.cross.size(), workers,
     [&](Rows rows) { return moments_of_rows(design, frame, rows); },
     [&](const Moments& part) {
       sum.n += part.n;
@@ -92,7 +92,7 @@ namespace {
 void check_ids(const Tile& tile, const Groups& groups) {
   bool inside = true;
   for (Index i = 0; i < tile.used; ++i) {
-    const Index id = groups.ids[tile.rows[static_cast<std::size_t>(i)]];
+    const Index id = groups.ids[tile.row(i)];
     inside &= id >= 0 && id < groups.count;
   }
   require(inside, "a group or cluster code lies outside its range");
@@ -114,7 +114,7 @@ std::vector<MatrixXd> sum_by_group(const Design& design, const Frame& frame, con
     const Rows rows = rows_of_chunk(chunk, design.rows, kGroupChunkRows);
     TileReader reader(design, frame);
     const FillTile fill = make_fill();
-    std::vector<double> values(static_cast<std::size_t>(kTileRows * padded(q)));
+    Buffer values(static_cast<std::size_t>(kTileRows * padded(q)));
     part.rows.clear();
     if (part.values.rows() != kGroupChunkRows) part.values.resize(kGroupChunkRows, q);
     for (Index row = rows.first; row < rows.last; row += kTileRows) {
@@ -124,7 +124,7 @@ std::vector<MatrixXd> sum_by_group(const Design& design, const Frame& frame, con
       fill(tile, values.data());
       for (Index j = 0; j < q; ++j)
         std::copy_n(values.begin() + j * kTileRows, tile.used, part.values.col(j).data() + part.rows.size());
-      part.rows.insert(part.rows.end(), tile.rows.begin(), tile.rows.begin() + tile.used);
+      for (Index i = 0; i < tile.used; ++i) part.rows.push_back(tile.row(i));
     }
   };
   const auto add_column = [&](Index task) {  // one column of one id set: nobody else writes there

@@ -54,14 +54,17 @@ inline Rows rows_of_chunk(Index i, Index rows, Index chunk_rows) {
   return {i * chunk_rows, std::min(rows, (i + 1) * chunk_rows)};
 }
 
-// make(rows) -> Result for every chunk, in waves; add(result) is called on the caller's thread in chunk order.
+// make(rows) -> Result for every chunk, the last first (the cache still holds them after a pass over all), in waves; add(result) is called on the caller's thread in chunk order. A wave holds as many
+// results of `doubles` numbers as fit 16 MB, so that threads wait for one another seldom.
 template <class Result, class Make, class Add>
-void for_chunks(Index rows, Index chunk_rows, const Workers& workers, const Make& make, const Add& add) {
-  const Index chunks = count_chunks(rows, chunk_rows), wave = std::max<Index>(1, 4 * static_cast<Index>(workers.threads));
+void for_chunks(Index rows, Index chunk_rows, Index doubles, const Workers& workers, const Make& make, const Add& add, bool backwards = false) {
+  constexpr Index kWaveDoubles = 1 << 21;
+  const Index threads = std::max<Index>(1, workers.threads), room = kWaveDoubles / std::max<Index>(1, doubles);
+  const Index chunks = count_chunks(rows, chunk_rows), wave = std::max(2 * threads, std::min(64 * threads, room));
   std::vector<Result> results(std::min(chunks, wave));
   for (Index begin = 0; begin < chunks; begin += wave) {
     const Index size = std::min(wave, chunks - begin);
-    parallel_for(size, workers.threads, [&](Index i) { results[i] = make(rows_of_chunk(begin + i, rows, chunk_rows)); });
+    parallel_for(size, workers.threads, [&](Index i) { const Index k = backwards ? size - 1 - i : i; results[k] = make(rows_of_chunk(begin + k, rows, chunk_rows)); });
     for (Index i = 0; i < size; ++i) add(results[i]);
     if (workers.poll) workers.poll();
   }

@@ -160,7 +160,7 @@ TEST_CASE("an absorbed effect leaves every group's weighted mean at 0") {
     const miv::Tile& tile = reader.read(row, std::min<Index>(3000, row + miv::kTileRows));
     for (Index j = 0; j < design.width(); ++j)
       for (Index i = 0; i < tile.used; ++i)
-        sums(data.groups[static_cast<std::size_t>(tile.rows[static_cast<std::size_t>(i)])], j) +=
+        sums(data.groups[static_cast<std::size_t>(tile.row(i))], j) +=
             tile.root_weight[static_cast<std::size_t>(i)] * tile.values[static_cast<std::size_t>(j * miv::kTileRows + i)];
   }
   CHECK(frame.group_means.allFinite());

@@ -29,7 +29,7 @@ TEST_CASE("results are added in the order of the chunks") {
   for (const int threads : {1, 2, 3}) {
     std::vector<Index> firsts;
     miv::for_chunks<Index>(
-        1000, 7, workers(threads), [](miv::Rows rows) { return rows.first; }, [&](Index first) { firsts.push_back(first); });
+        1000, 7, 1, workers(threads), [](miv::Rows rows) { return rows.first; }, [&](Index first) { firsts.push_back(first); });
     REQUIRE(firsts.size() == 143);
     CHECK(std::is_sorted(firsts.begin(), firsts.end()));
   }
@@ -39,9 +39,23 @@ TEST_CASE("chunks cover every row once and no rows make no chunk") {
   for (const Index n : {0, 1, 6, 7, 8, 14, 1000}) {
     Index rows = 0;
     miv::for_chunks<Index>(
-        n, 7, workers(2), [](miv::Rows r) { return r.last - r.first; }, [&](Index size) { rows += size; });
+        n, 7, 1, workers(2), [](miv::Rows r) { return r.last - r.first; }, [&](Index size) { rows += size; });
     CHECK(rows == n);
   }
+}
+
+TEST_CASE("the last chunks may be worked on first, and are still added in order") {
+  std::vector<Index> firsts;
+  std::vector<Index> made;
+  miv::for_chunks<Index>(
+      70, 7, 1, workers(1),
+      [&](miv::Rows rows) {
+        made.push_back(rows.first);
+        return rows.first;
+      },
+      [&](Index first) { firsts.push_back(first); }, true);
+  CHECK(made.front() == 63);
+  CHECK(std::is_sorted(firsts.begin(), firsts.end()));
 }
 
 TEST_CASE("a poll that throws stops the work between two waves") {
@@ -50,7 +64,7 @@ TEST_CASE("a poll that throws stops the work between two waves") {
   two.poll = []() { throw std::runtime_error("stopped by the user"); };
   const auto run = [&]() {
     miv::for_chunks<int>(
-        1000, 1, two, [&](miv::Rows) { return ++chunks; }, [](int) {});
+        1000, 1, 1 << 20, two, [&](miv::Rows) { return ++chunks; }, [](int) {});
   };
   CHECK_THROWS_AS(run(), std::runtime_error);
   CHECK(chunks < 100);
@@ -59,6 +73,6 @@ TEST_CASE("a poll that throws stops the work between two waves") {
 TEST_CASE("any number of threads may be asked for") {
   Index rows = 0;
   miv::for_chunks<Index>(
-      30, 7, workers(std::numeric_limits<int>::max()), [](miv::Rows r) { return r.last - r.first; }, [&](Index size) { rows += size; });
+      30, 7, 1, workers(std::numeric_limits<int>::max()), [](miv::Rows r) { return r.last - r.first; }, [&](Index size) { rows += size; });
   CHECK(rows == 30);
 }
