@@ -108,11 +108,13 @@ signed_sum <- function(matrices, clusters) {
 }
 
 # Several ways may leave a matrix that is not positive. Eigenvalues below 0 are then set to nearly 0, as fixest does, and it is said
-# where more than rounding moved.
+# where more than rounding moved. Whether one is below 0 is seen on the correlations: next to the variance of an intercept far from the
+# data, rounding alone may swallow those of the slopes.
 mend_negative <- function(v, clusters) {
   if (length(clusters) < 2) return(v)
+  size <- sqrt(pmax(diag(v), 0))
+  if (all(size > 0) && min(eigen(v / tcrossprod(size), symmetric = TRUE, only.values = TRUE)$values) > -1e-10) return(v)
   e <- eigen(v, symmetric = TRUE)
-  if (all(e$values > 0)) return(v)
   mended <- e$vectors %*% (pmax(e$values, 1e-16 * max(abs(e$values))) * t(e$vectors))
   if (max(abs(mended - v)) > 1e-8 * max(abs(v))) {
     warn_miv("negative_variance", "The covariance over several ways of clustering was not positive definite; %d negative eigenvalue%s set to 0.",

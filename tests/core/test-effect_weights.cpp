@@ -144,3 +144,36 @@ TEST_CASE("the influence of a person on weights and effects is the derivative in
     CHECK(apart(miv::influence_meats(problem, influence, {groups_of(own)}, workers(2))[0].weights, meat.weights) < 1e-12);
   }
 }
+
+TEST_CASE("draws of the negative weight spread as the influence functions say, whatever the number of threads") {
+  const Index n = 4000, cells = 4;
+  Data data = simulated(n, 1, 1, 1, 201);
+  const Codes ids = random_codes(n, cells, 202);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)  // one cell moves against the others
+    if (ids[i] == 0) data.beliefs[0][i] -= 3 * data.instruments[0][i];
+  const miv::Design design = design_of(data);
+  const Fit fit = fit_design(design);
+  const miv::CellProblem problem(design, design, fit.factor, fit.fit, ids.data(), cells);
+  const miv::Influence influence = miv::cell_influence(problem, miv::cell_sums(problem, true, workers(1)), {}, workers(1));
+  const MatrixXd meat = miv::influence_meats(problem, influence, {}, workers(2))[0].weights;
+  const double weight = influence.numerator[0] / influence.total, error = std::sqrt(meat(0, 0));
+  REQUIRE(weight < -5 * error);
+  miv::DrawRequest request;
+  request.draws = 1000;
+  request.seed = 5;
+  const MatrixXd drawn = miv::draw_negative(problem, influence, request, workers(1));
+  CHECK(same_bits(miv::draw_negative(problem, influence, request, workers(3)), drawn));
+  const double mean = drawn.col(0).mean(), sd = std::sqrt((drawn.col(0).array() - mean).square().sum() / 999);
+  CHECK(std::abs(mean + weight) < 0.2 * error);
+  CHECK(std::abs(sd / error - 1) < 0.15);
+  const MatrixXd normal =
+      miv::draw_negative_normal(influence.numerator / influence.total, meat.topLeftCorner(cells, cells), request, workers(2));
+  CHECK(std::abs(normal.col(0).mean() + weight) < 0.2 * error);
+  Codes units(static_cast<std::size_t>(n));
+  std::iota(units.begin(), units.end(), 0);
+  request.units = groups_of(units);
+  const MatrixXd clustered = miv::draw_negative(problem, influence, request, workers(2));
+  CHECK(std::abs(clustered.col(0).mean() + weight) < 0.2 * error);
+  units[17] = -1;
+  CHECK_THROWS_AS(miv::draw_negative(problem, influence, request, workers(2)), std::invalid_argument);
+}

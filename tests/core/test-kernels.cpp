@@ -143,3 +143,16 @@ TEST_CASE("integers become doubles, the least of them missing") {
       REQUIRE(got.first[i] == static_cast<double>(codes[i]));
   }
 }
+
+TEST_CASE("a weighted sum in single precision has the same bits under every kernel and no more error than its digits") {
+  std::vector<float> weights, values;
+  for (const double x : random_column(miv::kTileRows, 9)) weights.push_back(static_cast<float>(std::abs(x)));
+  for (const double x : random_column(miv::kTileRows, 10)) values.push_back(static_cast<float>(x));
+  for (const Index n : {Index{0}, Index{8}, Index{16}, miv::kTileRows}) {
+    const auto got = both(1, [&](double* out) { *out = miv::weighted_sum(weights.data(), values.data(), n); });
+    CHECK(same(got.first, got.second));
+    double sum = 0;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) sum += static_cast<double>(weights[i]) * values[i];
+    CHECK(std::abs(got.first[0] - sum) < 1e-4);
+  }
+}

@@ -1,6 +1,8 @@
 // Random numbers by counter.
 #include "rng.h"
 
+#include "kernels.h"
+
 #include "support.h"
 
 using namespace test;
@@ -29,4 +31,36 @@ TEST_CASE("normal draws have the moments of a normal variable and depend on seed
   CHECK(miv::random_normal(7, 3, 5) == miv::random_normal(7, 3, 5));
   CHECK(miv::random_normal(7, 3, 5) != miv::random_normal(8, 3, 5));
   CHECK(miv::random_normal(7, 3, 5) != miv::random_normal(7, 4, 5));
+}
+
+TEST_CASE(
+    "Bayesian weights have mean and variance 1, sixteen values, and the same bits under every kernel and however they are asked for") {
+  const std::int64_t spans = 400;
+  const std::size_t n = static_cast<std::size_t>(spans * miv::kSpanUnits);
+  std::vector<float> best(n), portable(n), one(static_cast<std::size_t>(miv::kSpanUnits));
+  miv::bayesian_weights(11, 5, 3, spans, best.data());
+  miv::choose_kernel(miv::Kernel::kPortable);
+  miv::bayesian_weights(11, 5, 3, spans, portable.data());
+  miv::choose_kernel(miv::Kernel::kBest);
+  CHECK(best == portable);
+  miv::bayesian_weights(11, 5, 3 + 17, 1, one.data());
+  CHECK(std::equal(one.begin(), one.end(), best.begin() + 17 * miv::kSpanUnits));
+  miv::bayesian_weights(11, 6, 3 + 17, 1, one.data());
+  CHECK_FALSE(std::equal(one.begin(), one.end(), best.begin() + 17 * miv::kSpanUnits));
+  double sum = 0, squares = 0;
+  for (const float w : best) sum += w, squares += (w - 1.0) * (w - 1.0);
+  CHECK(std::abs(sum / static_cast<double>(n) - 1) < 4 / std::sqrt(static_cast<double>(n)));
+  CHECK(std::abs(squares / static_cast<double>(n) - 1) < 0.05);
+  std::sort(best.begin(), best.end());
+  CHECK(std::unique(best.begin(), best.end()) - best.begin() == 16);
+}
+
+TEST_CASE("weights of spans beyond four thousand million units have the same bits under every kernel") {
+  std::vector<float> best(256), portable(256);
+  const std::int64_t far = std::int64_t{1} << 33;
+  miv::bayesian_weights(1, 2, far, 1, best.data());
+  miv::choose_kernel(miv::Kernel::kPortable);
+  miv::bayesian_weights(1, 2, far, 1, portable.data());
+  miv::choose_kernel(miv::Kernel::kBest);
+  CHECK(best == portable);
 }
