@@ -258,7 +258,7 @@ draw_comparison <- function(x) {
     ggplot2::scale_fill_manual(values = kSideColours) + ggplot2::scale_shape_manual(values = c("never negative*" = 19, "no guarantee" = 21)) +
     ggplot2::labs(x = NULL, y = NULL, shape = "Weights", fill = NULL, alt = comparison_words(x),
                   caption = wrapped(sprintf("%s%% intervals, %s. Dashed: the fit. * As long as people move toward the signal.", format(100 * attr(x, "level")), attr(x, "vcov")))) +
-    ggplot_theme(grid = "x")
+    ggplot_theme(grid = "x") + ggplot2::theme(plot.margin = ggplot2::margin(5, 14, 5, 5))
 }
 
 check_ggplot2 <- function(what) {
