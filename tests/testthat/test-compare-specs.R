@@ -47,6 +47,10 @@ test_that("only the specifications of the data are shown", {
   several <- as.data.frame(compare_specs(quietly(miv(outcome ~ 1, told))))
   expect_true("sign, one per arm" %in% several$spec)
   expect_false(anyNA(several$estimate))
+  size <- pmin(abs(7 - arms$prior), abs(11 - arms$prior))
+  edge <- size[which.min(abs(size - 1))]                     # somebody stands right on the edge, and stays in
+  inside <- as.data.frame(compare_specs(quietly(miv(outcome ~ 1, told)), donut = edge))
+  expect_equal(inside$nobs[2], sum(size >= edge & !is.na(arms$posterior) & !is.na(arms$outcome), na.rm = TRUE))
   above <- quietly(info_experiment(d[d$prior > d$signal, ], belief = ~ posterior, prior = ~ prior, signal = ~ signal, arm = ~ arm))
   one_side <- compare_specs(quietly(miv(outcome ~ 1, above)))
   expect_match(attr(one_side, "refused"), "sign, arm controlled: ", all = FALSE)
