@@ -148,12 +148,10 @@ print.miv_first_stage <- function(x, ...) {
 }
 
 tests_words <- function(tests, single) {
-  words <- sprintf("F = %s on %d and %s degrees of freedom", format_f(tests$F), tests$df1, big_number(tests$df2))
-  if (single && tests$df1 > 1) words <- sprintf("%s; effective F = %s", words, format_f(tests$effective_F))
+  words <- sprintf("F = %s on %d and %s degrees of freedom", show_f(tests$F), tests$df1, big_number(tests$df2))
+  if (single && tests$df1 > 1) words <- sprintf("%s; effective F = %s", words, show_f(tests$effective_F))
   paste0(words, ".")
 }
-
-format_f <- function(f) formatC(f, digits = 1, format = "f", big.mark = ",")
 
 #' @rdname tidy.miv
 #' @export

@@ -16,6 +16,9 @@
 #' | [tsls()] | any two-stage least squares; least squares without instruments |
 #' | [summary()][summary.miv], [plot()][plot.miv] | the estimate with its first stage and a sentence on the weights; the two sides as a figure |
 #' | [tidy()][tidy.miv], [glance()][tidy.miv], [augment()][tidy.miv] | data frames by coefficient, fit and person |
+#' | [effect_weights()], [outcome_weights()] | who carries the estimate, and whether anybody counts negatively; for other packages' fits too |
+#' | [compare_specs()], [what_if()] | every specification on one sample; assumptions that fail a little |
+#' | [audit()] | checks of the design, each with a word |
 #' | [first_stage()], [reduced_form()], [ols()] | ordinary fits on the same people, with the same covariance |
 #' | `vcov()`, [CR()] | another covariance after the fit; clusters |
 #' | [simulate_experiment()], [inflation_survey] | experiments whose belief effects are known |

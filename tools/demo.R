@@ -93,28 +93,6 @@ as_typed <- function(x) if (inherits(x, "formula")) call("~", x[[2]]) else x
 
 fit_formula <- function(s) str2lang(paste(s$OUTCOME, "~", if (is.null(s$CONTROLS)) "1" else s$CONTROLS))
 
-specification <- function(formula, exposure, arm_control = FALSE) {
-  name <- paste0(exposure, if (arm_control) ", arm controlled")
-  fit <- tryCatch(
-    suppressMessages(suppressWarnings(miv(eval(formula), get("experiment", globalenv()), exposure = exposure, arm_control = arm_control))),
-    miv_error = identity
-  )
-  if (inherits(fit, "error")) return(list(name = name, refused = conditionMessage(fit)))
-  first <- generics::tidy(fit)[1, ]
-  list(name = name, row = data.frame(spec = name, estimate = first$estimate, std.error = first$std.error,
-                                     first_stage_F = generics::glance(fit)$first_stage_F, guarantee = fit$guarantee))
-}
-
-show_specifications <- function(formula) {
-  tried <- c(lapply(c("sign", "gap", "arm", "arm+gap", "arm+sign"), specification, formula = formula),
-             list(specification(formula, "sign", arm_control = TRUE)))
-  table <- do.call(rbind, lapply(tried, `[[`, "row"))
-  numbers <- format(table[-5], digits = 4)
-  cat(paste0(format(c("spec", table$spec), width = 22), apply(rbind(names(numbers)[-1], as.matrix(numbers[-1])), 1, function(r) paste(format(r, width = 14, justify = "right"), collapse = "")),
-             "   ", c("effect weights", table$guarantee)), sep = "\n")
-  for (one in tried) if (!is.null(one$refused)) cat(sprintf("%s: refused, %s\n", one$name, one$refused))
-}
-
 draw <- function(fit, out) {
   if (dir.exists(out)) out <- file.path(out, "miv-demo.png")
   vector <- grepl("[.]pdf$", out)
@@ -141,11 +119,15 @@ main <- function() {
   run(quote(experiment))
   heading("The two sides of the signal, and how far the information moved each")
   run(quote(summary(experiment)))
+  heading("The design, check by check")
+  run(quote(audit(experiment)))
   heading("The estimate")
   run(call("<-", quote(fit), as.call(c(list(quote(miv), fit_formula(s), quote(experiment)), if (exposure != "sign") list(exposure = exposure)))))
   run(quote(summary(fit)))
+  heading("Who carries the estimate")
+  run(quote(effect_weights(fit)))
   heading("Every specification side by side")
-  show_specifications(fit_formula(s))
+  run(quote(compare_specs(fit)))
   heading("The figure")
   out <- draw(get("fit", globalenv()), if (is.null(s[["OUT"]])) "miv-demo.png" else s[["OUT"]])
   cat("> plot(fit)\nwritten to ", normalizePath(out), "\n", sep = "")

@@ -40,7 +40,6 @@ MatrixXd root_of_rows(const Design& design, const Frame& frame, const Workers& w
 struct Factor {
   Frame frame;
   Index n = 0;
-  double total_weight = 0;
   Triangle triangle;
   Path path = Path::kCrossProducts;
   VectorXd reference;  // squared norms before effects were absorbed, in the frame's coordinates; empty where none were
