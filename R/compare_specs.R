@@ -165,12 +165,14 @@ spec_row <- function(spec, fit, level) {
 side_weights <- function(fit) {
   if (length(fit$experiment$arm$informed) != 1) return(rep(NA_real_, 3))
   problem <- problem_of(fit)
-  code <- sign(gap_values(fit$experiment, fit$experiment$arm$informed)) + 1
+  gap <- gap_values(fit$experiment, fit$experiment$arm$informed)
+  code <- sign(gap) + 1
   code[is.na(code)] <- 0
+  still <- tabulate(code[which(index_slope(fit, gap) != 0)] + 1, 3) == 0
   absorbed <- absorb(problem, sample_of(fit))
   sums <- cell_weights_cpp(absorbed$design, cell_request(fit, list(ids = code, labels = 0:2, still = logical(3)), problem, absorbed))
   check_cell_verdict(sums)
-  combine_cells(sums, sums$people > 0)$weight
+  combine_cells(sums, sums$people > 0 & !still)$weight
 }
 
 # ---- words ----

@@ -404,7 +404,8 @@ negative_weight <- function(fit) {
   absorbed <- absorb(problem, sample_of(fit))
   sums <- cell_weights_cpp(absorbed$design, cell_request(fit, list(ids = code, labels = 0:8, still = logical(9)), problem, absorbed))
   check_cell_verdict(sums)
-  negative_of(combine_cells(sums, sums$people > 0)$weight)
+  moved <- 0:8 %% 3 != 1                                     # whom the instrument moves: g is not 0
+  negative_of(combine_cells(sums, sums$people > 0 & moved)$weight)
 }
 
 # g: how much a person's fitted instrument index moves with the arm. The part of the index that the arm's own dummy takes away counts.

@@ -69,6 +69,8 @@ info_experiment <- function(data, belief, prior, signal, arm, cluster = NULL, st
   check_data(data)
   check_given(c(belief = missing(belief), prior = missing(prior), signal = missing(signal), arm = missing(arm)))
   check_direction(direction, units)
+  check_evaluates(list(belief = quote(belief), prior = quote(prior), signal = quote(signal), arm = quote(arm), cluster = quote(cluster), strata = quote(strata),
+                       weights = quote(weights)), data, environment())
   data <- keep_frame(data)
   roles <- list(belief = read_role(belief, "belief", data), prior = read_role(prior, "prior", data), arm = read_role(arm, "arm", data),
                 cluster = read_roles(cluster, "cluster", data), strata = read_roles(strata, "strata", data),
@@ -101,7 +103,8 @@ is_experiment <- function(x) inherits(x, "info_experiment")
 as_experiment <- function(data, roles = list()) {
   if (is_experiment(data)) {
     if (length(roles) == 0) return(data)
-    abort_miv("roles_twice", "`data` is an experiment already; give %s to info_experiment() instead.", quote_names(names(roles)))
+    abort_miv("roles_twice", "`data` is an experiment already; give %s to info_experiment() instead%s.", quote_names(names(roles)),
+              if ("cluster" %in% names(roles)) ", or cluster this fit alone by `vcov = ~ village`" else "")
   }
   check_data(data)
   do.call(info_experiment, c(list(data = quote(data)), roles))
@@ -353,9 +356,9 @@ warn_away <- function(experiment, tally) {
     toward <- (s - 2) * experiment$direction * (tally$mean[told, a, s] - tally$mean[1, a, s])
     se <- sqrt(variance[told] + variance[1])
     if (toward >= -2 * se) next
-    warn_miv("moves_away", "People in arm `%s` %s their signal move away from it: `%s` changes by %s (SE %s) against the base arm. The weights of `sign` are then negative; check the signal, the prior and `direction`.",
+    warn_miv("moves_away", "People in arm `%s` %s their signal move away from it: `%s` changes by %s (SE %s) against the base arm. The weights of `sign` are then negative; check the signal, the prior, `direction`, and whether `%s` is the base arm (`base =`).",
              experiment$arm$informed[a], if (s == 3) "below" else "above", experiment$roles$belief$label,
-             format((s - 2) * experiment$direction * toward, digits = 3), format(se, digits = 2))
+             format((s - 2) * experiment$direction * toward, digits = 3), format(se, digits = 2), experiment$arm$base)
   }
   invisible(experiment)
 }

@@ -119,7 +119,7 @@ separate_instruments <- function(h, people) {
 }
 
 instrument_name <- function(part, arm) {
-  what <- switch(part, sign = " x side", gap = " x gap", arm = "", `-1` = " x below", `+1` = " x above", " x exposure")
+  what <- switch(part, sign = " x side", gap = " x gap", arm = "", `-1` = " x side -1", `+1` = " x side +1", " x exposure")
   paste0("arm ", arm, what)
 }
 

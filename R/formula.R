@@ -24,6 +24,7 @@ read_formula <- function(formula, door) {
 read_instrumented <- function(formula) {
   inner <- formula[[2]]
   if (length(inner) != 3) abort_miv("bad_formula", "The formula has no outcome; write `%s`.", door_form("tsls"))
+  if ("|" %in% all.names(formula[[3]])) abort_miv("bad_formula", "The instruments come last, and `|` stands among them; write `%s`.", door_form("tsls"))
   bars <- split_bars(inner[[3]])
   if (length(bars) < 2 || length(bars) > 3) abort_miv("bad_formula", "The formula has %d parts before the instruments; write `%s`.", length(bars), door_form("tsls"))
   list(outcome = inner[[2]], controls = bars[[1]], effects = if (length(bars) == 3) bars[[2]], beliefs = read_list(bars[[length(bars)]]), instruments = formula[[3]])
@@ -31,8 +32,19 @@ read_instrumented <- function(formula) {
 
 read_plain <- function(formula, door) {
   bars <- split_bars(formula[[3]])
+  if (door == "tsls" && length(bars) == 2) check_not_ivreg(bars)
   if (length(bars) > 2 || any(vapply(bars, is_call_of, NA, name = "~", size = 3))) abort_miv("bad_formula", "The formula has too many parts; write `%s`.", door_form(door))
   list(outcome = formula[[2]], controls = bars[[1]], effects = if (length(bars) == 2) bars[[2]], beliefs = NULL, instruments = NULL)
+}
+
+# y ~ w + x | w + z is how ivreg writes it; here what stands behind | is absorbed.
+check_not_ivreg <- function(bars) {
+  sides <- lapply(bars, function(bar) vapply(split_sum(bar), deparse_one, ""))
+  both <- intersect(sides[[1]], sides[[2]])
+  belief <- setdiff(sides[[1]], sides[[2]])
+  if (length(both) == 0 || length(belief) == 0) return(invisible(bars))
+  abort_miv("bad_formula", "`%s` is both a control and a fixed effect. If `%s` are instruments as in ivreg, write `y ~ %s | %s ~ %s`.", both[1], deparse_one(bars[[2]]),
+            paste(both, collapse = " + "), paste(belief, collapse = " + "), paste(c(setdiff(sides[[2]], both), "z")[1], collapse = " + "))
 }
 
 split_bars <- function(expr) {

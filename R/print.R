@@ -18,7 +18,7 @@ print_effects <- function(fit, digits) {
     print_line("Estimate", sprintf("%s%s (SE %s), 95%% interval %s.", which_effect(fit, name), number(fit$coefficients[[name]]), number(error),
                                    range_words(interval[name, ], number)))
   }
-  print_line("Std. errors", paste0(vcov_words(fit$vcov_kind), "."))
+  print_line("Std. errors", paste0(vcov_words(fit$vcov_kind), few_clusters_words(fit$vcov_kind), "."))
 }
 
 # The name in front of a number, where the title leaves it open.

@@ -35,6 +35,21 @@ check_given <- function(absent) {
   abort_miv("missing_role", "`%s` is missing; give %s.", role, how)
 }
 
+# A column written without ~ is looked up where the call stands, and is not there.
+check_evaluates <- function(roles, data, env) {
+  for (name in names(roles)) {
+    typed <- do.call(substitute, list(roles[[name]], env))
+    tryCatch(eval(roles[[name]], env), error = function(e) if (is.language(typed)) stop_unquoted(name, typed, data, e) else stop(e))
+  }
+  invisible(roles)
+}
+
+stop_unquoted <- function(name, typed, data, e) {
+  lost <- setdiff(all.vars(typed), names(data))
+  if (inherits(e, "miv_error") || length(all.vars(typed)) == 0 || length(lost)) stop(e)
+  abort_miv("bad_role", "`%s = %s`: a column is given as a one-sided formula; write `%s = ~ %s`.", name, deparse_one(typed), name, deparse_one(typed))
+}
+
 check_direction <- function(direction, units) {
   check_choice(units, c("prior", "other"), "units")
   if (!is.numeric(direction) || length(direction) != 1 || !direction %in% c(-1, 1)) {

@@ -29,8 +29,16 @@ read_vcov <- function(vcov, experiment) {
   if (is_formula(vcov)) return(cluster_choice(CR(vcov)$cluster, "CR1"))
   if (is.function(vcov)) return(list(type = "function", value = vcov, ways = list()))
   if (is.matrix(vcov) && is.numeric(vcov)) return(list(type = "matrix", value = vcov, ways = list()))
+  if (is.character(vcov) && length(vcov) == 1 && !vcov %in% kCovarianceTypes) stop_covariance(vcov)
   check_choice(vcov, kCovarianceTypes, "covariance")
   list(type = vcov, ways = list())
+}
+
+# Words that are usual elsewhere, and the name of a column.
+stop_covariance <- function(vcov) {
+  usual <- c(robust = "HC1", hetero = "HC1", HC = "HC1", standard = "iid", classical = "iid", CR0 = "CR(~ village, \"CR0\")", CR1 = "~ village", cluster = "~ village")
+  hint <- if (vcov %in% names(usual)) sprintf(" Write `%s`.", usual[[vcov]]) else if (is.null(nearest_name(vcov, kCovarianceTypes))) sprintf(" Choose among %s.", quote_names(kCovarianceTypes)) else suggest_name(vcov, kCovarianceTypes)
+  abort_miv("unknown_covariance", "`%s` is not a known covariance.%s Clusters are given as a formula, `vcov = ~ village`.", vcov, hint)
 }
 
 default_vcov <- function(experiment) {
@@ -180,7 +188,7 @@ kept_names <- function(fit) {
 }
 
 #' @export
-vcov.miv <- function(object, vcov = NULL, ..., scores = NULL) {
-  check_dots(dot_names(...), c("vcov", "scores"))
+vcov.miv <- function(object, vcov = NULL, ..., scores = NULL, complete = TRUE) {
+  check_dots(dot_names(...), c("vcov", "scores", "complete"))
   with_vcov(object, vcov, scores)$vcov
 }

@@ -73,7 +73,9 @@ clear_range <- function(table) {
 
 effect_caption <- function(points, table) {
   off <- sum(is.na(points$value) & !is.na(table$effect))
-  paste0("Diamond: share of people. Dashed line: the estimate.", if (off > 0) sprintf(" %d noisy effect%s outside of the panel.", off, if (off == 1) " lies" else "s lie"))
+  cut <- sum(!is.na(points$low) & !is.na(points$value) & (points$low > table$effect.low | points$high < table$effect.high))
+  paste0("Diamond: share of people. Dashed line: the estimate.", if (off > 0) sprintf(" %d noisy effect%s outside of the panel.", off, if (off == 1) " lies" else "s lie"),
+         if (cut > 0) sprintf(" %d interval%s out of it.", cut, if (cut == 1) " runs" else "s run"))
 }
 
 line_panel <- function(at, title) data.frame(at = at, panel = panel_of(title))

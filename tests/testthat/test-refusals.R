@@ -44,11 +44,22 @@ test_that("a misspelt argument or role is refused with the nearest name, and one
   expect_refusal(vcov(tsls(y ~ w | x ~ z, rows), vcv = "HC1"), "unknown_argument", "`vcv`", "Did you mean `vcov`?")
 })
 
+test_that("columns without ~, ivreg's order of parts and instruments before fixed effects are told how to write it", {
+  d <- data.frame(own_belief = rnorm(20), before = rnorm(20), shown = rep(0:1, 10), size = 1)
+  expect_refusal(info_experiment(d, belief = own_belief, prior = ~ before, signal = 1, arm = ~ shown), "bad_role", "write `belief = ~ own_belief`")
+  expect_refusal(info_experiment(d, belief = ~ own_belief, prior = ~ before, signal = 1, arm = ~ shown, weights = size), "bad_role", "write `weights = ~ size`")
+  expect_error(info_experiment(d, belief = ~ own_belief, prior = ~ before, signal = nowhere, arm = ~ shown), "'nowhere' not found")
+  expect_refusal(tsls(y ~ w + x | w + z, rows), "bad_formula", "`y ~ w | x ~ z`")
+  expect_refusal(tsls(y ~ w | x ~ z | f, rows), "bad_formula", "come last")
+})
+
 test_that("an unknown exposure, covariance, kind of scores or na.action is refused with the choices", {
   expect_refusal(miv(y ~ 1, described, exposure = "sing"), "unknown_exposure", "`sing`", "Did you mean `sign`?")
   expect_refusal(miv(y ~ 1, described, exposure = NULL), "unknown_exposure", "`arm+gap`")
   expect_refusal(tsls(y ~ w | x ~ z, rows, vcov = "hc1"), "unknown_covariance", "`hc1`", "Did you mean `HC1`?")
-  for (bad in list("robust", 1, NA, list(1))) expect_refusal(tsls(y ~ w | x ~ z, rows, vcov = bad), "unknown_covariance", "`HC0`")
+  expect_refusal(tsls(y ~ w | x ~ z, rows, vcov = "robust"), "unknown_covariance", "Write `HC1`", "vcov = ~ village")
+  expect_refusal(tsls(y ~ w | x ~ z, rows, vcov = "nothing like it"), "unknown_covariance", "`HC0`", "vcov = ~ village")
+  for (bad in list(1, NA, list(1))) expect_refusal(tsls(y ~ w | x ~ z, rows, vcov = bad), "unknown_covariance", "`HC0`")
   expect_refusal(CR(~g, "CR9"), "unknown_covariance", "`CR9`")
   expect_refusal(CR("g"), "bad_cluster", "`~ village`")
   expect_refusal(CR(), "bad_cluster", "`~ village`")
