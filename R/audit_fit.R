@@ -1,0 +1,91 @@
+# The checks of audit() that need an outcome: equal effects, strength of the first stage, clusters.
+
+audit_sides <- function(people) if (!is.null(people$fit)) do.call(rbind, lapply(seq_along(people$gaps), sides_row, people = people))
+
+sides_row <- function(a, people) {
+  fit <- two_sides_fit(people, a)
+  if (is.null(fit)) return(NULL)
+  up <- paste0(".belief", c("_up", "_down"))
+  difference <- fit$coefficients[[up[1]]] - fit$coefficients[[up[2]]]
+  se <- sqrt(sum(fit$vcov[up, up] * c(1, -1, -1, 1)))
+  p <- 2 * stats::pt(-abs(difference / se), fit$df_inference)
+  audit_row(people, "equal effects, sides", difference, t_interval(difference, se, fit$df_inference), p, if (isTRUE(p < kAuditP)) "look" else "ok", fit$nobs,
+            "effect of side +1 less that of side -1",
+            sprintf("The effect is %s on side +1 and %s on side -1 (p = %s for no difference).", show_number(fit$coefficients[[up[1]]], 3),
+                    show_number(fit$coefficients[[up[2]]], 3), format.pval(p, digits = 2)),
+            "The estimate averages different effects: see `effect_weights()` for whose.", arm = people$experiment$arm$informed[a])
+}
+
+# The outcome on the belief by side; NULL where a side or an arm on it is empty.
+two_sides_fit <- function(people, a) {
+  fit <- people$fit
+  side <- sign(people$gaps[[a]])
+  rows <- which(people$complete & people$index %in% c(1, a + 1) & side != 0)
+  told <- people$index[rows] == a + 1
+  if (any(table(factor(side[rows], c(-1, 1)), factor(told, c(FALSE, TRUE))) < 2)) return(NULL)
+  data <- as.data.frame(fit$data)[rows, , drop = FALSE]
+  centred <- drop(net_of_strata(cbind(as.numeric(told)), people$weight[rows], people$stratum[rows]))
+  x <- people$belief[rows]
+  up <- side[rows] > 0
+  data[c(".belief_up", ".belief_down", ".z_up", ".z_down", ".up", ".weight")] <- list(x * up, x * !up, centred * up, centred * !up, as.numeric(up), people$weight[rows])
+  data$.cluster <- people$cluster[rows]
+  data$.stratum <- people$stratum[rows]
+  call <- sides_formula(fit, !is.null(people$stratum))
+  tryCatch(suppressWarnings(suppressMessages(tsls(call, data, vcov = if (is.null(people$cluster)) "HC1" else CR(~ .cluster),
+                                                  weights = if (people$weighted) ~ .weight))), miv_error = function(e) NULL)
+}
+
+sides_formula <- function(fit, strata) {
+  parts <- read_formula(fit$recipe$formula, "miv")
+  right <- call("+", parts$controls, quote(.up))
+  effects <- Reduce(function(a, b) call("+", a, b), c(parts$effects, if (strata) quote(.stratum)))
+  if (!is.null(effects)) right <- call("|", right, effects)
+  inner <- call("~", parts$outcome, call("|", right, quote(c(.belief_up, .belief_down))))
+  stats::as.formula(call("~", inner, quote(.z_up + .z_down)), environment(fit$recipe$formula))
+}
+
+audit_instruments <- function(people) {
+  fit <- people$fit
+  if (is.null(fit) || !fit$over_identified) return(NULL)
+  test <- hansen_j(fit, people$cluster)
+  p <- test$p
+  audit_row(people, "equal effects, instruments", test$J, c(NA, NA), p, if (isTRUE(p < kAuditP)) "look" else "ok", fit$nobs,
+            sprintf("Hansen's J on %d", as.integer(test$df)),
+            sprintf("The instruments %s on one effect (J = %s, %d degrees of freedom).", if (isTRUE(p < kAuditP)) "do not agree" else "agree",
+                    show_number(test$J, 3), as.integer(test$df)),
+            "Effects differ over the instruments, or one of them is not excluded.")
+}
+
+# Two-step GMM on columns net of the controls; the first step is the fit itself. No small-sample factor.
+hansen_j <- function(fit, cluster) {
+  net <- net_columns(fit)
+  z <- orthonormal(net$instruments)
+  e <- residuals_of(fit, read_rows(fit)) * net$root
+  if (!is.null(cluster)) cluster <- keep_rows(cluster, kept_of(fit))
+  scores <- z * e
+  s <- crossprod(if (is.null(cluster)) scores else rowsum(scores, cluster))
+  zx <- crossprod(z, net$beliefs)
+  root <- tryCatch(chol(s), error = function(e) NULL)
+  df <- ncol(z) - ncol(zx)
+  if (is.null(root)) return(list(J = NA_real_, df = df, p = NA_real_))
+  moments <- stats::lm.fit(backsolve(root, zx, transpose = TRUE), backsolve(root, crossprod(z, e), transpose = TRUE))$residuals
+  list(J = sum(moments^2), df = df, p = stats::pchisq(sum(moments^2), df, lower.tail = FALSE))
+}
+
+audit_strength <- function(people) {
+  fit <- people$fit
+  if (is.null(fit)) return(NULL)
+  f <- fit$first_stage$F[[1]]
+  verdict <- if (!isTRUE(f >= kWeakF)) "stop" else if (f < kStrongF) "look" else "ok"
+  words <- formatC(f, digits = 1, format = "f", big.mark = ",")
+  audit_row(people, "first stage", f, c(NA, NA), stats::pf(f, fit$first_stage$df1, fit$first_stage$df2, lower.tail = FALSE), verdict, fit$nobs, "F of the instruments",
+            sprintf("The information moves %s with F = %s.", belief_name(people), words), "Report the Anderson-Rubin set, which is right for weak instruments too.")
+}
+
+audit_clusters_row <- function(people) {
+  if (is.null(people$cluster)) return(NULL)
+  g <- length(unique(people$cluster[people$complete]))
+  audit_row(people, "clusters", g, c(NA, NA), NA, if (g < kFewClusters) "look" else "ok", sum(people$complete), "number of clusters",
+            sprintf("There are %s clusters.", big_number(g)),
+            sprintf("Below %d clustered errors are too small: use `resample(fit, \"wild\")`.", kFewClusters))
+}
