@@ -175,8 +175,8 @@ missing_level <- function(fit, gap) {
   test <- wald_of_index(fit, level)
   test$estimate <- estimate_with(fit, gap)
   if (test$p.value < 0.01) {
-    warn_miv("missing_level", "The instrument index is related to the side and the gap (p = %s), which it cannot be under randomisation: the exposure's own level is missing among the controls, and the estimate is not of weighted belief effects. With side and gap controlled it is %s instead of %s.",
-             format.pval(test$p.value, digits = 2, eps = 1e-4), format(test$estimate, digits = 4), format(coef_of_belief(fit), digits = 4))
+    warn_miv("missing_level", "The instrument index is related to the side and the gap (p %s), which it cannot be under randomisation: the exposure's own level is missing among the controls, and the estimate is not of weighted belief effects. With side and gap controlled it is %s instead of %s.",
+             p_words(test$p.value), format(test$estimate, digits = 4), format(coef_of_belief(fit), digits = 4))
   }
   test
 }

@@ -16,7 +16,7 @@ print.effect_weights <- function(x, digits = 3, ...) {
 missing_level_words <- function(x) {
   if (!identical(x$fit$door, "tsls")) return(character())
   if (is.null(x$level_test)) return("not checked whether the exposure's own level is among the controls; give `gap =`.")
-  sprintf("index against side and gap: p = %s; with both controlled the estimate is %s.", format.pval(x$level_test$p.value, digits = 2), show_number(x$level_test$estimate, 4))
+  sprintf("index against side and gap: p %s; with both controlled the estimate is %s.", p_words(x$level_test$p.value), show_number(x$level_test$estimate, 4))
 }
 
 # "b averages the belief effects of N people in k cells; m cells (x% of people) count negatively, with total weight -y".
@@ -28,6 +28,8 @@ weights_words <- function(x) {
   sprintf("%s%d cell%s (%s of people) count%s negatively, with total weight %s.", opening, m, plural(m), weight_percent(sum(x$cells$share[negative])), if (m == 1) "s" else "",
           format(-x$negative_weight, digits = 3))
 }
+
+p_words <- function(p) if (p < 1e-4) "< 0.0001" else paste("=", format(signif(p, 2), scientific = FALSE))
 
 weight_percent <- function(x) paste0(format(100 * x, digits = if (x < 0.1) 2 else 3), "%")
 
@@ -214,6 +216,6 @@ sensitivity_words <- function(numbers, digits) {
 
 reversal_words <- function(x, digits) {
   if (is.null(x)) return(character())
-  sprintf("gaps %s %s to %s count negatively (%s of people); first-stage coefficient of the arm %s (SE %s, p = %s).", if (x$outside) "outside" else "in", show_number(x$from, digits),
-          show_number(x$to, digits), weight_percent(x$people), show_number(x$pi[[1]], digits), show_number(x$std.error, digits), format.pval(x$p.value, digits = 2))
+  sprintf("gaps %s %s to %s count negatively (%s of people); first-stage coefficient of the arm %s (SE %s, p %s).", if (x$outside) "outside" else "in", show_number(x$from, digits),
+          show_number(x$to, digits), weight_percent(x$people), show_number(x$pi[[1]], digits), show_number(x$std.error, digits), p_words(x$p.value))
 }

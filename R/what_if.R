@@ -248,6 +248,8 @@ print.what_if <- function(x, digits = 3, ...) {
   fine <- as.data.frame(lapply(plain, number), check.names = FALSE)
   fine$nobs <- vapply(plain$nobs, big_number, "")
   fine$value <- format(signif(plain$value, digits))
+  short <- c(first_stage_F = "F", wrong_side = "wrong side", negative_weight = "negative")
+  names(fine) <- ifelse(names(fine) %in% names(short), short[names(fine)], names(fine))
   print(fine, row.names = FALSE, right = TRUE)
   if (nrow(shown) < nrow(x)) print_words(sprintf("(%d of %d values; as.data.frame() has them all.)", nrow(shown), nrow(x)))
   invisible(x)

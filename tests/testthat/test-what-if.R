@@ -87,7 +87,7 @@ test_that("questions without an answer are refused, and words and figures say wh
   expect_error(what_if(fit, vals = 1), class = "miv_error_unknown_argument")
   expect_error(what_if(lm(outcome ~ age, d)), class = "miv_error_no_experiment")
   expect_output(print(what_if(fit)), "What the interval says about")
-  expect_output(print(what_if(fit, "reliability", values = c(1, 0.9))), "wrong_side")
+  expect_output(print(what_if(fit, "reliability", values = c(1, 0.9))), "wrong side")
   skip_if_not_installed("ggplot2")
   for (assumption in c("exclusion", "donut", "reliability")) expect_s3_class(plot(what_if(fit, assumption)), "ggplot")
 })
