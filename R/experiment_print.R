@@ -211,3 +211,25 @@ moves_words <- function(table) {
   words[noise & !is.na(words)] <- "unclear"
   replace(words, is.na(words), "-")
 }
+
+# ---- figure ----
+
+#' Figure of an experiment
+#'
+#' How far beliefs moved by gap, told and untold people, or what people believed before and after: the figures of its [audit()].
+#'
+#' @param x,object From [info_experiment()].
+#' @param which `"first_stage"` or `"distributions"`.
+#' @param ... Nothing: misspelt arguments are refused.
+#' @return A ggplot (drawn when printed) with alt text; needs ggplot2.
+#' @section Errors: `miv_error_needs_ggplot2`.
+#' @examples
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
+#' if (requireNamespace("ggplot2", quietly = TRUE)) plot(experiment)
+#' @export
+plot.info_experiment <- function(x, which = "first_stage", ...) plot.miv_audit(quiet_miv(audit(x)), which = which, ...)
+
+#' @rdname plot.info_experiment
+#' @exportS3Method ggplot2::autoplot
+autoplot.info_experiment <- function(object, which = "first_stage", ...) plot.info_experiment(object, which = which, ...)

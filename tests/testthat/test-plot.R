@@ -114,3 +114,11 @@ test_that("unknown terms, wrong levels and misspelt arguments are refused", {
   expect_error(plot(fit, conf.level = 2), class = "miv_error_bad_level")
   expect_error(plot(fit, level = 0.9), class = "miv_error_unknown_argument")
 })
+
+test_that("an experiment is drawn as its audit is", {
+  skip_if_not_installed("ggplot2")
+  experiment <- quietly(info_experiment(simulate_experiment(400, seed = 3), belief = ~ posterior, prior = ~ prior, signal = ~ signal, arm = ~ arm))
+  expect_s3_class(plot(experiment), "ggplot")
+  expect_equal(plot(experiment, which = "distributions")$labels, plot(audit(experiment), which = "distributions")$labels)
+  expect_error(plot(experiment, whcih = 1), class = "miv_error_unknown_argument")
+})
