@@ -165,14 +165,15 @@ audit_own_gap <- function(experiment, index, prior) {
 # Ids of the way with the fewest clusters, for every row; NULL without clusters. A fit's own clusters count.
 audit_clusters <- function(experiment, fit) {
   rows <- nrow(experiment$data)
-  ways <- if (is.null(fit)) lapply(experiment$roles$cluster, function(role) list(role = role)) else fit$vcov_kind$ways
-  ids <- lapply(ways, function(way) {
+  ids <- lapply(cluster_ways(experiment, fit), function(way) {
     vectors <- if (!is.null(way$role)) list(evaluate_role(experiment$data, way$role)) else lapply(way$exprs, evaluate_variable, data = experiment$data, env = way$env)
     label_ids(vectors, rows)
   })
   if (length(ids) == 0) return(NULL)
   ids[[which.min(vapply(ids, function(id) length(unique(id)), 0L))]]
 }
+
+cluster_ways <- function(experiment, fit) if (is.null(fit)) lapply(experiment$roles$cluster, function(role) list(role = role)) else fit$vcov_kind$ways
 
 label_ids <- function(vectors, rows) if (length(vectors)) index_clusters_cpp(lapply(vectors, as_source_vector), NULL, rows)$ids + 1L
 
@@ -186,7 +187,8 @@ audit_covariates <- function(experiment, fit, covariates) {
   for (expr in as.list(attr(terms, "variables"))[-1]) evaluate_variable(expr, data, environment(formula))
   attr(terms, "intercept") <- 1L
   frame <- droplevels(stats::model.frame(terms, data, na.action = stats::na.pass))
-  x <- stats::model.matrix(terms, frame)[, -1, drop = FALSE]
+  x <- tryCatch(stats::model.matrix(terms, frame), error = function(e) abort_miv("bad_covariates", "The covariates make no matrix: %s", conditionMessage(e)))
+  x <- x[, -1, drop = FALSE]
   if (ncol(x)) x
 }
 
@@ -208,7 +210,7 @@ audit_notes <- function(people) {
   c(if (!people$same_units) sprintf("`%s` is in other units than the prior: overshooting, drift and heaping are not defined and left out.",
                                     experiment$roles$belief$label),
     if (!people$passive) "Every arm is told something, so there are no untold people to show drift; `told` compares the belief with the person's own signal.",
-    if (length(experiment$roles$cluster) > 1) "Clusters of several ways: errors here are by the one with the fewest clusters.")
+    if (length(cluster_ways(experiment, people$fit)) > 1) "Clusters of several ways: errors here are by the one with the fewest clusters.")
 }
 
 kToldChecks <- "^(told|heaping|signal)"   # a row per told arm, which in active designs the base arm is too
@@ -217,6 +219,7 @@ kToldChecks <- "^(told|heaping|signal)"   # a row per told arm, which in active 
 audit_row <- function(people, check, estimate, interval, p, verdict, n, what, says, todo = "", p_raw = p, arm = NULL) {
   several <- length(people$experiment$arm$informed) > 1 || (!people$passive && grepl(kToldChecks, check))
   if (several && !is.null(arm)) check <- sprintf("%s, arm %s", check, arm)
+  p[is.nan(p)] <- NA
   data.frame(check = check, estimate = as.numeric(estimate), conf.low = as.numeric(interval[1]), conf.high = as.numeric(interval[2]), p.value = as.numeric(p),
              verdict = as.character(verdict),
              p.raw = as.numeric(p_raw), n = as.integer(n), arm = if (is.null(arm)) NA_character_ else arm, what = what, says = says,

@@ -24,7 +24,7 @@ two_sides_fit <- function(people, a) {
   told <- people$index[rows] == a + 1
   if (any(table(factor(side[rows], c(-1, 1)), factor(told, c(FALSE, TRUE))) < 2)) return(NULL)
   data <- as.data.frame(fit$data)[rows, , drop = FALSE]
-  centred <- drop(net_of_strata(cbind(as.numeric(told)), people$weight[rows], people$stratum[rows]))
+  centred <- drop(net_of_strata(cbind(as.numeric(told)), if (people$weighted) people$weight[rows], people$stratum[rows]))
   x <- people$belief[rows]
   up <- side[rows] > 0
   data[c(".belief_up", ".belief_down", ".z_up", ".z_down", ".up", ".weight")] <- list(x * up, x * !up, centred * up, centred * !up, as.numeric(up), people$weight[rows])

@@ -4,24 +4,31 @@
 
 # y on the columns of x, the constant or the strata taken out: HC1, or CR1 by the cluster. Collinear columns are left out.
 robust_fit <- function(y, x, people, rows) {
-  w <- people$weight[rows]
+  w <- if (people$weighted) people$weight[rows]
   raw <- cbind(x, y)
   net <- net_of_strata(raw, w, people$stratum[rows])
-  columns <- net[, -ncol(net), drop = FALSE]
-  size <- sqrt(colSums(w * columns^2))
-  alive <- which(size > 1e-9 * sqrt(colSums(w * raw[, -ncol(raw), drop = FALSE]^2)))
-  columns <- sweep(columns[, alive, drop = FALSE], 2, size[alive], "/")
-  qr <- qr(sqrt(w) * columns)
-  used <- sort(qr$pivot[seq_len(qr$rank)])
-  columns <- columns[, used, drop = FALSE]
+  p <- ncol(net) - 1
+  products <- weighted_products(net, w)
+  size <- sqrt(diag(products))[seq_len(p)]
+  alive <- which(size > 1e-9 * sqrt(diag(weighted_products(raw, w)))[seq_len(p)])
+  used <- alive[independent(products[alive, alive, drop = FALSE] / tcrossprod(size[alive]))]
   if (length(used) == 0) return(list(estimate = numeric(), vcov = matrix(0, 0, 0), df = NA_real_))
-  bread <- chol2inv(chol(crossprod(sqrt(w) * columns)))
-  slope <- drop(bread %*% crossprod(columns, w * net[, ncol(net)]))
-  scores <- columns * (w * drop(net[, ncol(net)] - columns %*% slope))
+  bread <- chol2inv(chol(products[used, used, drop = FALSE] / tcrossprod(size[used]))) / tcrossprod(size[used])
+  slope <- drop(bread %*% products[used, p + 1])
+  columns <- net[, used, drop = FALSE]
+  error <- net[, p + 1] - drop(columns %*% slope)
   k <- length(used) + max(1, length(unique(people$stratum[rows])))
-  meat <- robust_meat(scores, people$cluster[rows], k)
-  scale <- size[alive][used]
-  list(estimate = slope / scale, vcov = bread %*% meat$sum %*% bread / tcrossprod(scale), df = meat$df)
+  meat <- robust_meat(columns * (if (is.null(w)) error else w * error), people$cluster[rows], k)
+  list(estimate = slope, vcov = bread %*% meat$sum %*% bread, df = meat$df)
+}
+
+weighted_products <- function(x, w) crossprod(if (is.null(w)) x else sqrt(w) * x)
+
+# Places of columns by their correlations; of two collinear ones the first stays.
+independent <- function(correlation) {
+  if (ncol(correlation) == 0) return(integer())
+  qr <- qr(correlation, tol = 1e-9)
+  sort(qr$pivot[seq_len(qr$rank)])
 }
 
 robust_meat <- function(scores, cluster, k) {
@@ -34,7 +41,7 @@ robust_meat <- function(scores, cluster, k) {
 
 # Less the weighted mean, of the stratum or of everybody.
 net_of_strata <- function(x, w, stratum) {
-  if (is.null(stratum)) return(net_of_mean(x, w))
+  if (is.null(stratum)) return(x - rep(weighted_means(x, w), each = nrow(x)))
   ids <- match(stratum, sort(unique(stratum)))
   x - group_means(x, ids - 1L, w)[ids, , drop = FALSE]
 }

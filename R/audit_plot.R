@@ -68,7 +68,7 @@ gap_bins <- function(a, people) {
   bin <- findInterval(gap, breaks, rightmost.closed = TRUE)
   y <- people$belief[rows] - (if (people$same_units) people$prior[rows] else 0)
   told <- people$index[rows] == a + 1
-  cells <- split(seq_along(rows), list(bin, told), drop = TRUE)
+  cells <- split(seq_along(rows), 2L * bin + told)
   out <- do.call(rbind, lapply(cells, function(at) {
     w <- people$weight[rows][at]
     cbind(gap = stats::weighted.mean(gap[at], w), told = told[at[1]], mean_interval(y[at], w, people$cluster[rows][at], 0.95))

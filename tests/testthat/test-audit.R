@@ -298,7 +298,8 @@ test_that("printing counts, fits into 80 characters, and says what to do about e
   expect_equal(lines[1], sprintf("%d checks: %d ok, 1 stop. %d more rows only describe.", sum(!is.na(x$verdict)), sum(x$verdict %in% "ok"), sum(is.na(x$verdict))))
   expect_lte(max(nchar(lines)), 80)
   expect_match(paste(lines, collapse = " "), "STOP: attrition.*Whoever stays")
-  expect_identical(withVisible(print(x))$visible, FALSE)
+  capture.output(seen <- withVisible(print(x))$visible)
+  expect_false(seen)
 })
 
 test_that("what cannot be audited is refused with the way out", {
@@ -341,4 +342,25 @@ test_that("the first-stage figure shows the means of belief less prior by arm", 
   at <- curves[curves$what == "belief" & curves$arm == "1", ]
   inner <- at[-c(1, nrow(at)), ]
   expect_equal(inner$share, ecdf(told)(inner$value))
+})
+
+test_that("clusters and strata count where everybody's weight differs too", {
+  skip_if_not_installed("sandwich")
+  d <- transform(flawless(n = 500), w = 1 + place / 50, stratum = place %% 3)
+  x <- audited(d, weights = ~w, strata = ~stratum, cluster = ~place)
+  k <- d[!is.na(d$post) & d$gap > 0, ]
+  fit <- lm(post ~ told + factor(stratum), k, weights = k$w)
+  t <- coef(fit)[[2]] / sqrt(sandwich::vcovCL(fit, k$place, type = "HC1")[2, 2])
+  expect_equal(row_of(x, "direction, side +1")$p.raw, pt(t, length(unique(k$place)) - 1, lower.tail = FALSE), tolerance = 1e-9)
+  fit <- lm(is.na(post) ~ told + factor(stratum), d, weights = d$w)
+  t <- coef(fit)[[2]] / sqrt(sandwich::vcovCL(fit, d$place, type = "HC1")[2, 2])
+  expect_equal(row_of(x, "attrition")$p.value, 2 * pt(-abs(t), length(unique(d$place)) - 1), tolerance = 1e-9)
+})
+
+test_that("covariates may be factors and expressions, miss values, and repeat each other", {
+  d <- transform(flawless(n = 400), town = factor(place %% 4), half = ifelse(place > 50, NA, place), one = "a")
+  row <- row_of(audit(described(d), covariates = ~ town + log(age + 100) + half + I(2 * half)), "balance")
+  expect_equal(row$n, sum(d$place <= 50))
+  expect_match(row$what, "(7)", fixed = TRUE)                 # prior, side, three towns, age, half
+  expect_error(audit(described(d), covariates = ~one), class = "miv_error_bad_covariates")
 })
