@@ -364,3 +364,19 @@ test_that("covariates may be factors and expressions, miss values, and repeat ea
   expect_match(row$what, "(7)", fixed = TRUE)                 # prior, side, three towns, age, half
   expect_error(audit(described(d), covariates = ~one), class = "miv_error_bad_covariates")
 })
+
+test_that("with clusters the two sides' ratios vary together, and the error of their difference says so", {
+  d <- flawless(n = 600)
+  d$y <- d$y + with_seed(1, rnorm(100))[d$place] * (1 + d$told)
+  row <- row_of(audit(miv(y ~ age, described(d, cluster = ~place))), "equal effects, sides")
+  k <- d[!is.na(d$post), ]
+  up <- k$gap > 0
+  z <- cbind(1, up, k$age, up * k$told, (!up) * k$told)
+  w <- cbind(1, up, k$age, up * k$post, (!up) * k$post)
+  b <- solve(crossprod(z, w), crossprod(z, k$y))
+  groups <- length(unique(k$place))
+  meat <- crossprod(rowsum(z * drop(k$y - w %*% b), k$place)) * groups / (groups - 1) * (nrow(k) - 1) / (nrow(k) - 5)
+  v <- (solve(crossprod(z, w)) %*% meat %*% t(solve(crossprod(z, w))))[4:5, 4:5]
+  expect_equal(row$estimate, b[4] - b[5], tolerance = 1e-8)
+  expect_equal(row$conf.high - row$estimate, qt(0.975, groups - 1) * sqrt(sum(v * c(1, -1, -1, 1))), tolerance = 1e-8)
+})
