@@ -46,7 +46,7 @@ kFewClusters <- 40
 #' | first stage | F | below 23.1 | below 10 | normal intervals are off |
 #' | clusters | number | below 40 | | clustered errors are too small |
 #'
-#' The last four but the clusters are made for fits only. With tests at 5 percent some `look` comes up by chance: in a flawless design about one check in twenty.
+#' Equal effects and the first stage are checked for fits only, clusters where there are any. With tests at 5 percent some `look` comes up by chance.
 #'
 #' **Direction.** The belief on the arm among the complete people of a side, with heteroskedasticity-robust (HC1) errors, clustered (CR1) where the experiment has
 #' clusters (several ways: the one with
