@@ -87,5 +87,5 @@ audit_clusters_row <- function(people) {
   g <- length(unique(people$cluster[people$complete]))
   audit_row(people, "clusters", g, c(NA, NA), NA, if (g < kFewClusters) "look" else "ok", sum(people$complete), "number of clusters",
             sprintf("There are %s clusters.", big_number(g)),
-            sprintf("Below %d clustered errors are too small: use `resample(fit, \"wild\")`.", kFewClusters))
+            sprintf("Below %d clustered errors tend to be too small: read intervals and p values as a best case.", kFewClusters))
 }
