@@ -1,6 +1,7 @@
 # Who stands in which cell: side of the gap, bins of the gap or the prior, a covariate.
 
 kBy <- c("side", "gap", "prior", "person")
+kMostCells <- 1000   # their covariance is cells x cells
 kMostValues <- 12   # a number with more values is cut into bins
 
 # list(ids: 0-based cell of every row (0 where the row is not in the fit), labels: one per cell, ascending, title, still: cells in which
@@ -142,6 +143,9 @@ check_cells <- function(cells, fit) {
   if (k < 2) abort_miv("one_cell", "`%s` puts all %s people of the fit into one cell, whose weight is 1; give at least two cells.", cells$title, big_number(fit$nobs))
   if (k > fit$nobs / 2) {
     abort_miv("too_many_cells", "`%s` makes %s cells of %s people; a cell needs people of both arms, so group them.", cells$title, big_number(k), big_number(fit$nobs))
+  }
+  if (k > kMostCells) {
+    abort_miv("too_many_cells", "`%s` makes %s cells; at most %s can be weighed with intervals, so group them (a number by `bins =`).", cells$title, big_number(k), big_number(kMostCells))
   }
   invisible(cells)
 }

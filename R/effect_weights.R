@@ -139,7 +139,7 @@ solve_least_squares <- function(x, y) {
 #'
 #' With `by = "person"`, `as.data.frame()` has one row per informed person: `cell` (the row's name), `side`, `weight` (adding to 1) and `weight.prior`.
 #' @section Errors: Of class `miv_error`: `no_instrument`, `several_beliefs`, `unknown_side` (a fit that knows no sides), `units` (gap and person with a belief in other units), `one_cell`,
-#' `too_many_cells` (more than half as many as people), `missing_cells` (the covariate is missing for some), `several_arms`, `identity` (the weights do not rebuild the estimate: a
+#' `too_many_cells` (more than half as many as people, or more than 1,000), `missing_cells` (the covariate is missing for some), `several_arms`, `identity` (the weights do not rebuild the estimate: a
 #' bug, or numbers at the limit of double precision).
 #' @source Vilfort and Zhang (2025), *AER: Insights* 7(3), 376-395, for the framework; the intervals and the remainder are derived in the package.
 #' @examples

@@ -156,6 +156,8 @@ test_that("refusals name what is wrong", {
   expect_error(effect_weights(other, by = "gap"), class = "miv_error_units")
   expect_error(effect_weights(fit, by = ~ I(0 * prior)), class = "miv_error_one_cell")
   expect_error(effect_weights(fit, by = ~ factor(id)), class = "miv_error_too_many_cells")
+  many <- weighted_people(21000)
+  expect_error(effect_weights(quietly(miv(outcome ~ 1, experiment_of(many))), by = ~ factor(rep(1:10000, length.out = 21000))), "10,000 cells", class = "miv_error_too_many_cells")
   expect_error(effect_weights(fit, by = ~ hole), "3 of 600", class = "miv_error_missing_cells")
   expect_error(effect_weights(plain), class = "miv_error_unknown_side")
   expect_error(effect_weights(fit, by = "sides"), "side", class = "miv_error_unknown_by")
