@@ -199,7 +199,7 @@ bounds_row <- function(people, which, x, name) {
   share_row(people, sprintf("bounds, %s", which), found, above(found$interval[1], kBoundShare), "share at the more frequent extreme",
             sprintf("%s of people are at the %s of %s, %s.", share_words(found$share), if (top) "largest value" else "smallest value", name,
                     show_number(ends[top + 1], 4)),
-            "If the form ends there, what they believe lies beyond it: gaps and moves are understated.")
+            sprintf("If the form ends there, what they believe lies beyond it: %s understated.", if (which == "prior") "gaps and moves are" else "moves are"))
 }
 
 audit_heaping <- function(people) do.call(rbind, lapply(told_arms(people), heaping_row, people = people))

@@ -2,6 +2,7 @@
 
 kBy <- c("side", "gap", "prior", "person")
 kMostCells <- 1000   # their covariance is cells x cells
+kBins <- 5          # where `bins` is left out
 kMostValues <- 12   # a number with more values is cut into bins
 
 # list(ids: 0-based cell of every row (0 where the row is not in the fit), labels: one per cell, ascending, title, still: cells in which
@@ -20,7 +21,7 @@ known_cells <- function(known, by, bins, kept) {
   check_sides_known(experiment, by)
   if (by == "side") return(side_cells(experiment, kept))
   if (by == "gap") {
-    check_units(experiment, "`by = \"gap\"`")
+    check_units(experiment, "`by = \"gap\"`", "use `by = \"side\"` or `\"prior\"`")
     check_one_signal(experiment, by, "give `by = ~ ` with the gap you mean")
     return(bin_cells(gap_values(experiment, experiment$arm$informed), bins, kept, "gap"))
   }
@@ -73,7 +74,10 @@ code_cells <- function(x, kept, title, as_label) {
 # Quantiles of the people in the fit, or the breaks given; what lies outside of these has cells of its own.
 bin_cells <- function(x, bins, kept, title) {
   inside <- keep_rows(x, kept)
+  if (is.null(bins)) bins <- kBins
   breaks <- read_breaks(bins, inside)
+  if (length(bins) == 1 && length(breaks) - 1 < bins && length(breaks) > 2)
+    inform_miv("fewer_bins", "`%s` has ties: %s bins instead of %s.", title, big_number(length(breaks) - 1), big_number(bins))
   new_cells(findInterval(x, breaks, rightmost.closed = is.finite(breaks[length(breaks)])), bin_labels(breaks), kept, title)
 }
 
@@ -129,11 +133,11 @@ check_cells_complete <- function(x, label, kept) {
 # As many bins as asked for where a number has many values, and that is told.
 number_cells <- function(x, label, bins, kept) {
   values <- distinct_values(x, kMostValues, if (!is.null(kept)) kept == 1L)
-  if (length(values) <= kMostValues) {
+  if (length(values) <= kMostValues && is.null(bins)) {
     return(code_cells(x, kept, label, number_label))
   }
   cells <- bin_cells(as.numeric(x), bins, kept, label)
-  inform_miv("binned", "`%s` has more than %d values and is cut into %d bins; set `bins =` for others, or `factor(%s)` for one cell per value.",
+  if (is.null(bins)) inform_miv("binned", "`%s` has more than %d values and is cut into %d bins; set `bins =` for others, or `factor(%s)` for one cell per value.",
              label, kMostValues, length(cells$labels), label)
   cells
 }
@@ -155,15 +159,26 @@ check_cells <- function(cells, fit) {
 # Nobody is moved where every exposure is 0 (and no arm control shifts it), or where only one arm is in the cell.
 mark_still <- function(cells, fit, kept) {
   k <- length(cells$labels)
-  cells$still <- logical(k)
-  if (fit$door != "miv") return(cells)
   ids <- keep_rows(cells$ids, kept) + 1L
+  if (fit$door != "miv") {
+    cells$still <- same_instruments(fit, ids, k, kept)
+    cells$notes <- c(cells$notes, still_note(cells$labels[cells$still], "the instrument does not vary there"))
+    return(cells)
+  }
+  cells$still <- logical(k)
   moved <- anybody_moved(fit)
   unmoved <- if (is.null(moved)) logical(k) else tabulate(ids[keep_rows(moved, kept)], k) == 0
   alone <- arms_in_cells(fit, ids, k, kept) < 2
   cells$still <- unmoved | alone
   cells$notes <- c(cells$notes, still_note(cells$labels[unmoved], "the instrument moves nobody"), still_note(cells$labels[alone & !unmoved], "only one arm is there"))
   cells
+}
+
+# Cells in which every instrument, as it stands in the data, has one value.
+same_instruments <- function(fit, ids, k, kept) {
+  x <- dense_columns_cpp(core_design(problem_of(fit), kept))[, fit$places$instruments, drop = FALSE]
+  one <- match(seq_len(k), ids)
+  Reduce(`&`, lapply(seq_len(ncol(x)), function(j) tabulate(ids[x[, j] != x[one, j][ids]], k) == 0))
 }
 
 # NULL: everybody can be.

@@ -98,7 +98,7 @@ specs_of <- function(fit, width) {
 donut_width <- function(fit, donut) {
   if (isFALSE(donut)) return(NULL)
   if (fit$experiment$units != "prior") {
-    if (!is.null(donut)) check_units(fit$experiment, "A donut")
+    if (!is.null(donut)) check_units(fit$experiment, "A donut", "leave `donut` out")
     return(NULL)
   }
   if (!is.null(donut)) return(check_donut(donut))
@@ -139,6 +139,7 @@ refit_recipe <- function(fit, recipe, formula, vcov) {
 
 # Only the rows where `inside` holds, within the fit's own subset.
 refit_inside <- function(fit, recipe, inside, vcov) {
+  if (!any(keep_rows(inside, kept_of(fit)))) abort_miv("empty_data", "Nobody of %s people has a gap as large.", big_number(fit$nobs))
   recipe$subset <- if (is.null(recipe$subset)) quote(.miv_inside) else call("&", recipe$subset, quote(.miv_inside))
   formula <- recipe$formula
   environment(formula) <- list2env(list(.miv_inside = inside & !is.na(inside)), parent = environment(formula))
@@ -244,8 +245,7 @@ kSideColours <- c("gap below 0" = "#E69F00", "gap 0" = "grey75", "gap above 0" =
 draw_comparison <- function(x) {
   check_ggplot2("The figure of specifications")
   .data <- ggplot2::.data
-  effect <- sprintf("Effect of %s on %s", attr(x, "belief"), attr(x, "outcome"))
-  panels <- c(effect, "Weight by side of the gap")
+  panels <- c("Estimate", "Weight by side of the gap")
   panel <- function(i) factor(panels[i], panels)
   spec <- factor(x$spec, rev(x$spec))
   points <- data.frame(spec = spec, value = x$estimate, low = x$conf.low, high = x$conf.high, panel = panel(1), safe = ifelse(grepl("^none", x$guarantee), "no guarantee", "never negative*"))
@@ -258,9 +258,10 @@ draw_comparison <- function(x) {
     ggplot2::geom_point(ggplot2::aes(x = .data$value, shape = .data$safe), size = 2.6, fill = "white") +
     ggplot2::facet_grid(cols = ggplot2::vars(.data$panel), scales = "free_x") +
     ggplot2::scale_fill_manual(values = kSideColours) + ggplot2::scale_shape_manual(values = c("never negative*" = 19, "no guarantee" = 21)) +
-    ggplot2::labs(x = NULL, y = NULL, shape = "Weights", fill = NULL, alt = comparison_words(x),
+    ggplot2::labs(x = NULL, y = NULL, shape = NULL, fill = NULL, subtitle = wrapped(sprintf("Effect of %s on %s under %d specifications", attr(x, "belief"), attr(x, "outcome"), nrow(x))), alt = comparison_words(x),
                   caption = wrapped(sprintf("%s%% intervals, %s. Dashed: the fit. * As long as people move toward the signal.", format(100 * attr(x, "level")), attr(x, "vcov")))) +
-    ggplot_theme(grid = "x") + ggplot2::theme(plot.margin = ggplot2::margin(5, 14, 5, 5))
+    ggplot_theme(grid = "x") + ggplot2::theme(plot.margin = ggplot2::margin(5, 14, 5, 5), legend.box = "vertical", legend.box.just = "left", legend.spacing.y = ggplot2::unit(0, "pt"),
+                                                  legend.margin = ggplot2::margin(0, 0, 0, 0), panel.spacing = ggplot2::unit(14, "pt"))
 }
 
 check_ggplot2 <- function(what) {

@@ -122,10 +122,10 @@ solve_least_squares <- function(x, y) {
 #'
 #' @param fit A fit of [miv()] or [tsls()], or of fixest::feols(), ivreg::ivreg(), AER::ivreg() or estimatr::iv_robust() with one endogenous variable.
 #' @param by `"side"` (of the gap; with several informed arms the pattern of sides), `"gap"` or `"prior"` (bins), `"person"`, or a one-sided formula, `~ region`: a factor, text or
-#'   logical gives categories, a number with more than 12 values bins. For fits that know no prior, signal and arm only the formula.
+#'   logical gives categories, a number with more than 12 values bins. Other packages' fits and those of [tsls()] know no prior, signal and arm: give the formula, or the experiment as `data` (not for `"person"`).
 #' @param ... For methods; misspelt arguments are refused.
-#' @param data Data frame in which a formula `by` is evaluated, row by row that of the fit; the fit's own where left out.
-#' @param bins Number of quantile bins, or the breaks between bins (in units of the variable).
+#' @param data Data frame in which a formula `by` is evaluated, row by row that of the fit, or an experiment of the same rows; the fit's own where left out.
+#' @param bins Number of quantile bins (5 where left out; ties may make fewer), or the breaks between bins (in units of the variable).
 #' @param draws Draws for the interval of the negative weight.
 #' @param seed A whole number, or `NULL` for one from R's generator. The same seed gives the same digits for any number of threads.
 #' @param level Of the intervals.
@@ -158,8 +158,9 @@ effect_weights.default <- function(fit, by = "side", ...) stop_no_weights(fit)
 
 #' @rdname effect_weights
 #' @export
-effect_weights.miv <- function(fit, by = "side", ..., data = NULL, bins = 5, draws = 999, seed = NULL, level = 0.95, vcov = NULL, gap = NULL) {
+effect_weights.miv <- function(fit, by = "side", ..., data = NULL, bins = NULL, draws = 999, seed = NULL, level = 0.95, vcov = NULL, gap = NULL) {
   check_dots(dot_names(...), setdiff(names(formals(sys.function())), c("fit", "...")))
+  if (is.character(by) && length(by) == 1 && by %in% names(cell_data(fit, data)) && !by %in% kBy) abort_miv("unknown_by", "`by = \"%s\"` is a column; write `by = ~ %s`.", by, by)
   if (!is_formula(by)) check_choice(by, kBy, "by")
   check_weights_call(draws, level)
   which_belief(fit, if (length(fit$beliefs) > 1) stop_several(fit))

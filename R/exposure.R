@@ -13,10 +13,9 @@ check_exposure <- function(exposure, experiment) {
   invisible(exposure)
 }
 
-check_units <- function(experiment, what) {
+check_units <- function(experiment, what, cure = "use \"sign\", \"arm\" or \"arm+sign\"") {
   if (experiment$units == "prior") return(invisible(experiment))
-  abort_miv("units", "%s needs the gap as a size, but the belief `%s` is in other units than the prior; use \"sign\", \"arm\" or \"arm+sign\".",
-            what, experiment$roles$belief$label)
+  abort_miv("units", "%s needs the gap as a size, but the belief `%s` is in other units than the prior; %s.", what, experiment$roles$belief$label, cure)
 }
 
 # list(instruments, levels: columns; formula: expressions of the level controls; guarantee; centred; several).

@@ -16,8 +16,8 @@ person_weights <- function(fit) {
 }
 
 check_person <- function(fit) {
-  check_sides_known(fit$experiment, "person")
-  check_units(fit$experiment, "`by = \"person\"`")
+  if (is.null(fit$experiment)) abort_miv("unknown_side", "`by = \"person\"` needs to know how the index moves with the arm; give a fit of miv().")
+  check_units(fit$experiment, "`by = \"person\"`", "use `by = \"side\"`")
   check_one_signal(fit$experiment, "person", "use `by = \"side\"`, whose cells are the patterns of sides")
 }
 

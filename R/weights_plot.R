@@ -3,7 +3,7 @@
 #' Figure of effect weights
 #'
 #' Left, one bar per cell: its weight with interval, and a hollow diamond at its share of people, where the bar would end if everybody counted alike. Right, the effect in the
-#' cell with interval, and a dashed line at the estimate. Bars of cells that count negatively have another colour and lie left of 0. Above 30 cells the labels are thinned.
+#' cell with interval, and a dashed line at the estimate. Bars of cells that count negatively have another colour and lie left of 0. Above 25 cells the labels are thinned.
 #'
 #' @param x,object From [effect_weights()].
 #' @param ... Nothing.
@@ -41,7 +41,7 @@ draw_cell_weights <- function(x) {
     ggplot2::scale_fill_manual(values = c(positive = kPositive, negative = kNegative), guide = "none") +
     ggplot2::scale_y_discrete(breaks = thinned_labels(levels(bars$cell)), drop = FALSE) +
     ggplot2::labs(x = NULL, y = x$title, subtitle = wrapped(weights_words(x)), caption = effect_caption(points, x$cells), alt = weights_words(x)) +
-    ggplot2::theme_minimal() + ggplot2::theme(panel.grid.major.y = ggplot2::element_blank(), plot.subtitle = ggplot2::element_text(size = 9))
+    ggplot2::theme_minimal() + ggplot2::theme(panel.grid.major.y = ggplot2::element_blank(), plot.subtitle = ggplot2::element_text(size = 9), panel.spacing = ggplot2::unit(16, "pt"))
 }
 
 kWeightTitle <- "Weight"
@@ -74,17 +74,18 @@ clear_range <- function(table) {
 effect_caption <- function(points, table) {
   off <- sum(is.na(points$value) & !is.na(table$effect))
   cut <- sum(!is.na(points$low) & !is.na(points$value) & (points$low > table$effect.low | points$high < table$effect.high))
-  paste0("Diamond: share of people. Dashed line: the estimate.", if (off > 0) sprintf(" %d noisy effect%s outside of the panel.", off, if (off == 1) " lies" else "s lie"),
-         if (cut > 0) sprintf(" %d interval%s out of it.", cut, if (cut == 1) " runs" else "s run"))
+  text <- paste0("Diamond: share of people. Dashed line: the estimate.", if (off > 0) sprintf(" %d noisy effect%s outside of the panel.", off, if (off == 1) " lies" else "s lie"),
+         if (cut > 0) sprintf(" %d interval%s out of the panel.", cut, if (cut == 1) " runs" else "s run"))
+  wrapped(text, 80)
 }
 
 line_panel <- function(at, title) data.frame(at = at, panel = panel_of(title))
 
 ordered_cells <- function(cell) factor(as.character(cell), levels = as.character(cell))
 
-thinned_labels <- function(labels) if (length(labels) <= 30) labels else labels[seq(1, length(labels), by = ceiling(length(labels) / 30))]
+thinned_labels <- function(labels) if (length(labels) <= 25) labels else labels[seq(1, length(labels), by = ceiling(length(labels) / 25))]
 
-wrapped <- function(text) paste(strwrap(text, 90), collapse = "\n")
+wrapped <- function(text, width = 90) paste(strwrap(text, width), collapse = "\n")
 
 draw_person_sides <- function(x) {
   .data <- ggplot2::.data

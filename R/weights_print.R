@@ -21,6 +21,10 @@ missing_level_words <- function(x) {
 
 # "b averages the belief effects of N people in k cells; m cells (x% of people) count negatively, with total weight -y".
 weights_words <- function(x) {
+  if (isTRUE(x$level_test$p.value < 0.01)) {
+    return(sprintf("%s is no weighted mean of belief effects: the exposure's own level is missing among the controls. With side and gap controlled it is %s.", show_number(x$estimate, 4),
+                   show_number(x$level_test$estimate, 4)))
+  }
   negative <- x$cells$weight < -1e-12
   m <- sum(negative)
   opening <- sprintf("%s averages the belief effects of %s people in %d cells (%s); ", show_number(x$estimate, 4), big_number(sum(x$cells$n)), nrow(x$cells), x$title)
@@ -48,6 +52,7 @@ print_cells <- function(x, digits) {
 }
 
 negative_words <- function(x, digits) {
+  if (x$interval[2] == 0) return(sprintf("none, nor in any of the draws (%s).", x$interval_kind))
   sprintf("total %s, %s %s (%s); share of absolute weight %s.", show_number(x$negative_weight, digits), if (x$interval[1] > 0 || grepl("^two", x$interval_kind)) "interval" else "at most",
           if (grepl("^two", x$interval_kind)) range_words(x$interval, function(v) show_number(v, digits)) else show_number(x$interval[2], digits), x$interval_kind, show_number(x$negative_share, digits))
 }

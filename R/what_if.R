@@ -45,7 +45,9 @@ kAssumptions <- c("exclusion", "donut", "reliability")
 
 #' @rdname what_if
 #' @export
-what_if.default <- function(fit, assumption = "exclusion", ...) compare_specs.default(fit)
+what_if.default <- function(fit, assumption = "exclusion", ...) {
+  abort_miv("no_experiment", "The fit is of class `%s`; assumptions are those of one fit of miv(), which knows prior, signal and arm.", class(fit)[1])
+}
 
 #' @rdname what_if
 #' @export
@@ -131,7 +133,7 @@ told_values <- function(fit, line) {
   spread <- outcome_spread(fit)
   turn <- if (line$kappa == 0) Inf else abs(line$b / line$kappa)
   end <- min(max(1.5 * turn, 0.05 * spread), spread)
-  seq(-end, end, length.out = 41)
+  end * (-20:20) / 20
 }
 
 # (b - kappa d)^2 = reach^2 variance(d): where the interval ends at 0.
@@ -154,12 +156,12 @@ real_roots <- function(c) {
 # ---- people near the signal ----
 
 what_if_donut <- function(fit, values, level) {
-  check_units(fit$experiment, "A donut")
+  check_units(fit$experiment, "A donut", "ask for \"exclusion\" or \"reliability\"")
   size <- smallest_gap(fit$experiment)
   if (is.null(values)) values <- unique(c(0, stats::quantile(keep_rows(size, kept_of(fit)), seq(0.05, 0.5, by = 0.05), names = FALSE, type = 1)))
   values <- sort(unique(values))
   rows <- lapply(values, function(width) answered(refit_inside(fit, fit$recipe, size >= width, vcov_to_keep(fit)), width, level))
-  table <- kept_values(rows, "donut")
+  table <- kept_values(rows, "donut", values)
   new_what_if(table, fit, "donut", level, grid_turn(table, fit, level, from = 0))
 }
 
@@ -170,9 +172,13 @@ answered <- function(fit, value, level) {
   cbind(estimate_row(value, again, level), first_stage_F = again$first_stage$F[[1]])
 }
 
-kept_values <- function(rows, assumption) {
+kept_values <- function(rows, assumption, values) {
   table <- do.call(rbind, rows)
-  if (!is.null(table)) return(table)
+  lost <- values[vapply(rows, is.null, NA)]
+  if (!is.null(table)) {
+    if (length(lost)) warn_miv("values_dropped", "No fit at %d value%s (%s): too few people, or nothing to compare.", length(lost), plural(length(lost)), list_some(lost))
+    return(table)
+  }
   abort_miv("bad_values", "No value of `values` leaves a fit; try %s.", if (assumption == "donut") "smaller ones" else "values nearer to 1")
 }
 
@@ -191,7 +197,7 @@ what_if_reliability <- function(fit, values, level) {
     row <- answered(refit_recipe(fit, recipe_with_prior(fit$recipe, mean + rho * (prior - mean)), fit$recipe$formula, vcov_to_keep(fit)), rho, level)
     if (is.null(row)) row else cbind(row, wrong_side(fit, rho, mean, variance, inside, weight))
   })
-  table <- kept_values(rows, "reliability")
+  table <- kept_values(rows, "reliability", values)
   new_what_if(table, fit, "reliability", level, grid_turn(table, fit, level, from = 1))
 }
 
@@ -320,9 +326,9 @@ draw_what_if <- function(x) {
     (if (nrow(marks)) ggplot2::geom_point(ggplot2::aes(.data$value, .data$estimate, shape = .data$what), marks, size = 3, fill = "white")) +
     ggplot2::scale_shape_manual(values = c("estimate is 0" = 23, "interval turns" = 22)) +
     ggplot2::labs(x = paste0(toupper(substr(kWhatIfTitles[[attr(x, "assumption")]], 1, 1)), substring(kWhatIfTitles[[attr(x, "assumption")]], 2)),
-                  y = sprintf("Effect of %s on %s", attr(x, "belief"), attr(x, "outcome")), shape = NULL, subtitle = wrapped(what_if_words(x)), alt = what_if_words(x),
+                  y = sprintf("Effect of %s on %s", attr(x, "belief"), attr(x, "outcome")), shape = NULL, subtitle = wrapped(what_if_words(x), 80), alt = what_if_words(x),
                   caption = sprintf("%s%% intervals, %s. Dotted: the assumption of the fit.", format(100 * attr(x, "level")), attr(x, "vcov"))) +
-    ggplot_theme(grid = "y") + ggplot2::theme(plot.subtitle = ggplot2::element_text(size = 9))
+    ggplot_theme(grid = "y") + ggplot2::theme(plot.subtitle = ggplot2::element_text(size = 9), axis.title.y = ggplot2::element_text(size = 10))
 }
 
 # Those within the values drawn.

@@ -264,3 +264,27 @@ test_that("the figure draws a few cells, many cells and people, and says in word
     expect_gt(nchar(figure$labels$alt), 20)
   }
 })
+
+test_that("the same estimator has the same table through either door, whom the instrument does not move included", {
+  d <- weighted_people()
+  d$prior[1:40] <- d$signal[1:40]
+  d$side <- sign(d$signal - d$prior)
+  d$z <- d$arm * d$side
+  own <- as.data.frame(quietly(effect_weights(miv(outcome ~ age, experiment_of(d)), draws = 40, seed = 1)))
+  back <- as.data.frame(quietly(effect_weights(tsls(outcome ~ factor(side) + age | posterior ~ z, d), by = ~ side, draws = 40, seed = 1)))
+  expect_equal(back$weight[2], 0)
+  expect_close(back$weight, own$weight, 1e-10)
+  expect_close(back$effect[-2], own$effect[-2], 1e-8)
+})
+
+test_that("bins are as many as asked for, and a column's name is not a kind of cell", {
+  d <- weighted_people()
+  fit <- quietly(miv(outcome ~ 1, experiment_of(d)))
+  d$few <- rep(1:8, length.out = nrow(d))
+  expect_equal(nrow(table_of(fit, by = ~ few, data = d)), 8)
+  expect_equal(nrow(table_of(fit, by = ~ few, data = d, bins = 4)), 4)
+  expect_message(effect_weights(fit, by = ~ few, data = d, bins = 20, draws = 40), class = "miv_message_fewer_bins")
+  expect_error(effect_weights(fit, by = "region"), "write `by = ~ region`", class = "miv_error_unknown_by")
+  missing <- tsls(outcome ~ age | posterior ~ I(arm * gap), d)
+  expect_output(print(quietly(effect_weights(missing, by = ~ side, gap = ~ gap, draws = 40, seed = 1))), "no weighted mean of belief")
+})

@@ -51,6 +51,8 @@ test_that("a donut is the fit of the people left", {
     expect_close(unlist(table[i, c("estimate", "std.error", "nobs", "first_stage_F")]), c(coef(again)[[1]], sqrt(vcov(again)[1, 1]), nobs(again), glance(again)$first_stage_F), 1e-10)
   }
   expect_error(what_if(fit, "donut", values = 1e9), class = "miv_error_bad_values")
+  expect_warning(some <- what_if(fit, "donut", values = c(0, 1e9)), "1e\\+09", class = "miv_warning_values_dropped")
+  expect_equal(some$value, 0)
 })
 
 test_that("a less reliable prior is moved to its mean, and the wrong sides it implies are those of a simulation", {
