@@ -227,17 +227,7 @@ audit_row <- function(people, check, estimate, interval, p, verdict, n, what, sa
 }
 
 #' @export
-as.data.frame.miv_audit <- function(x, row.names = NULL, optional = FALSE, ...) {
-  out <- as.data.frame(unclass_audit(x))
-  if (!is.null(row.names)) row.names(out) <- row.names
-  out
-}
-
-unclass_audit <- function(x) {
-  attr(x, "notes") <- attr(x, "panels") <- NULL
-  class(x) <- "data.frame"
-  x
-}
+as.data.frame.miv_audit <- function(x, row.names = NULL, optional = FALSE, ...) bare_frame(x, row.names)
 
 # ---- print ----
 

@@ -151,12 +151,12 @@ audit_attrition <- function(people) {
   share <- vapply(seq_along(people$experiment$arm$levels), function(j) stats::weighted.mean(lost[index == j], people$weight[rows][index == j]), 0)
   plain <- is.null(people$cluster) && is.null(people$stratum) && !people$weighted
   test <- if (plain) proportions_test(lost, index, length(share)) else regression_test(lost, index, people, rows, share)
-  verdict <- if (!isTRUE(test$p < kAuditP)) "ok" else if (abs(test$estimate) >= kAttritionStop) "stop" else "look"
+  verdict <- tested(test$p, if (abs(test$estimate) >= kAttritionStop) "stop" else "look")
   missing <- if (is.null(people$fit)) belief_name(people) else sprintf("%s or the outcome", belief_name(people))
   audit_row(people, "attrition", test$estimate, test$interval, test$p, verdict, length(rows),
             "difference in the share lost, informed less base arm (several arms: largest less smallest)",
             sprintf("%s is missing for %s.", missing, paste(sprintf("%s of arm `%s`", share_words(share), people$experiment$arm$levels), collapse = " and ")),
-            "Whoever stays may differ over arms: compare them, bound the effect, or weight for staying.")
+            untested_words(test$p, "Whoever stays may differ over arms: compare them, bound the effect, or weight for staying."))
 }
 
 proportions_test <- function(lost, index, arms) {

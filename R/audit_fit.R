@@ -9,11 +9,11 @@ sides_row <- function(a, people) {
   difference <- fit$coefficients[[up[1]]] - fit$coefficients[[up[2]]]
   se <- sqrt(sum(fit$vcov[up, up] * c(1, -1, -1, 1)))
   p <- 2 * stats::pt(-abs(difference / se), fit$df_inference)
-  audit_row(people, "equal effects, sides", difference, t_interval(difference, se, fit$df_inference), p, if (isTRUE(p < kAuditP)) "look" else "ok", fit$nobs,
+  audit_row(people, "equal effects, sides", difference, t_interval(difference, se, fit$df_inference), p, tested(p, "look"), fit$nobs,
             "effect of side +1 less that of side -1",
             sprintf("The effect is %s on side +1 and %s on side -1 (p = %s for no difference).", show_number(fit$coefficients[[up[1]]], 3),
                     show_number(fit$coefficients[[up[2]]], 3), format.pval(p, digits = 2)),
-            "The estimate averages different effects: see `effect_weights()` for whose.", arm = people$experiment$arm$informed[a])
+            untested_words(p, "The estimate averages different effects: see `effect_weights()` for whose."), arm = people$experiment$arm$informed[a])
 }
 
 # The outcome on the belief by side; NULL where a side or an arm on it is empty.
@@ -49,11 +49,11 @@ audit_instruments <- function(people) {
   if (is.null(fit) || !fit$over_identified) return(NULL)
   test <- hansen_j(fit, people$cluster)
   p <- test$p
-  audit_row(people, "equal effects, instruments", test$J, c(NA, NA), p, if (isTRUE(p < kAuditP)) "look" else "ok", fit$nobs,
+  audit_row(people, "equal effects, instruments", test$J, c(NA, NA), p, tested(p, "look"), fit$nobs,
             sprintf("Hansen's J on %d", as.integer(test$df)),
-            sprintf("The instruments %s on one effect (J = %s, %d degrees of freedom).", if (isTRUE(p < kAuditP)) "do not agree" else "agree",
+            sprintf("The instruments %s on one effect (J = %s, %d degrees of freedom).", if (is.na(p)) "may or may not agree" else if (p < kAuditP) "do not agree" else "agree",
                     show_number(test$J, 3), as.integer(test$df)),
-            "Effects differ over the instruments, or one of them is not excluded.")
+            untested_words(p, "Effects differ over the instruments, or one of them is not excluded."))
 }
 
 # Two-step GMM on columns net of the controls; the first step is the fit itself. No small-sample factor.

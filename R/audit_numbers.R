@@ -82,6 +82,11 @@ share_row <- function(people, check, found, verdict, what, says, todo = "", arm 
   audit_row(people, check, found$share, found$interval, p, verdict, found$n, what, says, todo, arm = arm)
 }
 
+# The word for a test that could not be made is not `ok`.
+tested <- function(p, word) if (is.na(p)) "look" else if (p < kAuditP) word else "ok"
+
+untested_words <- function(p, todo) if (is.na(p)) "The test cannot be made: its covariance has no inverse, with too few clusters or people for it." else todo
+
 above <- function(x, limit) if (isTRUE(x > limit)) "look" else "ok"
 
 # Mean with its error, by cluster where there are clusters.

@@ -40,7 +40,7 @@ autoplot.miv_audit <- function(object, which = "first_stage", ...) {
 
 draw_audit <- function(x, which) {
   check_choice(which, c("first_stage", "distributions"), "figure")
-  if (!requireNamespace("ggplot2", quietly = TRUE)) abort_miv("needs_ggplot2", "The figures of an audit need the package ggplot2; install it, or use as.data.frame().")
+  check_ggplot2("The figure of an audit")
   panels <- attr(x, "panels")
   if (is.null(panels)) abort_miv("no_figure", "The audit has lost what its figures are made of, as `[` and merge() do; plot what audit() returned.")
   if (which == "first_stage") draw_gap_bins(panels) else draw_distributions(panels)

@@ -53,9 +53,9 @@ compare_specs.miv <- function(fit, donut = NULL, vcov = NULL, level = 0.95, ...)
   check_dots(dot_names(...), c("donut", "vcov", "level"))
   check_door(fit, "Specifications differ only for a fit of miv()")
   check_level(level, "level")
+  fit <- settle_vcov(fit, vcov)
   width <- donut_width(fit, donut)
-  choice <- if (is.null(vcov)) vcov_to_keep(fit) else vcov
-  found <- lapply(specs_of(fit, width), try_spec, fit = fit, vcov = choice, level = level)
+  found <- lapply(specs_of(fit, width), try_spec, fit = fit, vcov = kept_vcov(fit), level = level)
   refused <- Filter(function(one) !is.null(one$refused), found)
   table <- do.call(rbind, lapply(found, `[[`, "row"))
   if (is.null(table)) abort_miv("no_specification", "No specification can be computed: %s", refused[[1]]$refused)
@@ -69,7 +69,7 @@ check_door <- function(fit, what) {
 
 new_comparison <- function(table, fit, width, level, refused) {
   structure(table, class = c("spec_comparison", "data.frame"), refused = refused, width = width, level = level, own = table$spec[1], belief = fit$beliefs[1],
-            outcome = deparse_one(fit$formula[[2]]), vcov = vcov_label(fit$vcov_kind), few = fit$experiment$arm$informed)
+            outcome = deparse_one(fit$formula[[2]]), vcov = vcov_label(fit$vcov_kind))
 }
 
 # ---- which ----
@@ -146,8 +146,14 @@ refit_inside <- function(fit, recipe, inside, vcov) {
   refit_recipe(fit, recipe, formula, vcov)
 }
 
-# What the fit was asked for; the default where it was a matrix, which belongs to its own coefficients.
-vcov_to_keep <- function(fit) if (fit$vcov_kind$type == "matrix") NULL else kept_vcov(fit)
+# The fit under a covariance that other fits can have too: a matrix belongs to its own coefficients.
+settle_vcov <- function(fit, vcov = NULL) {
+  if (!is.null(vcov)) return(quiet_miv(with_vcov(fit, vcov)))
+  if (fit$vcov_kind$type != "matrix") return(fit)
+  fit <- quiet_miv(refit_recipe(fit, fit$recipe, fit$recipe$formula, NULL))
+  warn_miv("matrix_covariance", "The covariance was given as a matrix, which belongs to the fit's own coefficients; standard errors here are %s.", vcov_label(fit$vcov_kind))
+  fit
+}
 
 quiet_miv <- function(expr) {
   withCallingHandlers(expr, miv_warning = function(w) invokeRestart("muffleWarning"), miv_message = function(m) invokeRestart("muffleMessage"))
@@ -210,11 +216,13 @@ comparison_words <- function(x) {
 }
 
 #' @export
-as.data.frame.spec_comparison <- function(x, row.names = NULL, optional = FALSE, ...) {
-  out <- structure(unclass(x), class = "data.frame")
-  attributes(out)[c("refused", "width", "level", "own", "belief", "outcome", "vcov", "few")] <- NULL
-  if (!is.null(row.names)) row.names(out) <- row.names
-  out
+as.data.frame.spec_comparison <- function(x, row.names = NULL, optional = FALSE, ...) bare_frame(x, row.names)
+
+# A data frame of a class of ours without what it carries along.
+bare_frame <- function(x, row.names = NULL) {
+  attributes(x) <- list(names = attr(x, "names"), row.names = attr(x, "row.names"), class = "data.frame")
+  if (!is.null(row.names)) row.names(x) <- row.names
+  x
 }
 
 # ---- figure ----

@@ -25,7 +25,7 @@ kPositive <- "#0072B2"
 kNegative <- "#E69F00"   # apart from the blue in grey too
 
 draw_cell_weights <- function(x) {
-  if (!requireNamespace("ggplot2", quietly = TRUE)) abort_miv("needs_ggplot2", "The weights figure needs the package ggplot2; install it, or use as.data.frame().")
+  check_ggplot2("The weights figure")
   if (inherits(x, "person_weights")) return(draw_person_sides(x))
   .data <- ggplot2::.data
   bars <- weight_panel(x$cells)

@@ -57,6 +57,7 @@ what_if.miv <- function(fit, assumption = "exclusion", values = NULL, level = 0.
   check_choice(assumption, kAssumptions, "assumption")
   check_level(level, "level")
   if (!is.null(values)) check_values(values, assumption)
+  fit <- settle_vcov(fit)
   switch(assumption, exclusion = what_if_told(fit, values, level), donut = what_if_donut(fit, values, level), reliability = what_if_reliability(fit, values, level))
 }
 
@@ -120,13 +121,11 @@ outcome_spread <- function(fit) {
 # The fit with Y - d T as the outcome.
 refit_outcome <- function(fit, told, d) {
   recipe <- fit$recipe
-  formula <- with_outcome(recipe$formula, call("-", outcome_of(recipe$formula), call("*", d, quote(.miv_told))))
+  formula <- with_outcome(recipe$formula, call("-", recipe$formula[[2]], call("*", d, quote(.miv_told))))
   environment(formula) <- list2env(list(.miv_told = told), parent = environment(recipe$formula))
   recipe$formula <- NULL
   quiet_miv(recipe_fits(recipe, formula, recipe$experiment$data, kept_vcov(fit), fit$vcov_kind$scores, fit$call, fit$na_rule))
 }
-
-outcome_of <- function(formula) formula[[2]]
 
 # Around 0, as far as the turning points where they are within a standard deviation of the outcome.
 told_values <- function(fit, line) {
@@ -160,7 +159,7 @@ what_if_donut <- function(fit, values, level) {
   size <- smallest_gap(fit$experiment)
   if (is.null(values)) values <- unique(c(0, stats::quantile(keep_rows(size, kept_of(fit)), seq(0.05, 0.5, by = 0.05), names = FALSE, type = 1)))
   values <- sort(unique(values))
-  rows <- lapply(values, function(width) answered(refit_inside(fit, fit$recipe, size >= width, vcov_to_keep(fit)), width, level))
+  rows <- lapply(values, function(width) answered(refit_inside(fit, fit$recipe, size >= width, kept_vcov(fit)), width, level))
   table <- kept_values(rows, "donut", values)
   new_what_if(table, fit, "donut", level, grid_turn(table, fit, level, from = 0))
 }
@@ -194,7 +193,7 @@ what_if_reliability <- function(fit, values, level) {
   mean <- sum(weight * inside) / sum(weight)
   variance <- sum(weight * (inside - mean)^2) / sum(weight)
   rows <- lapply(values, function(rho) {
-    row <- answered(refit_recipe(fit, recipe_with_prior(fit$recipe, mean + rho * (prior - mean)), fit$recipe$formula, vcov_to_keep(fit)), rho, level)
+    row <- answered(refit_recipe(fit, recipe_with_prior(fit$recipe, mean + rho * (prior - mean)), fit$recipe$formula, kept_vcov(fit)), rho, level)
     if (is.null(row)) row else cbind(row, wrong_side(fit, rho, mean, variance, inside, weight))
   })
   table <- kept_values(rows, "reliability", values)
@@ -227,9 +226,10 @@ wrong_side <- function(fit, rho, mean, variance, prior, weight) {
 
 # ---- where the conclusion turns, on a grid ----
 
-# By linear interpolation between the values, outward from the one that assumes nothing new.
+# By linear interpolation between the values, outward from the fit, which assumes nothing new.
 grid_turn <- function(table, fit, level, from) {
-  table <- table[order(abs(table$value - from)), ]
+  shared <- c("value", "estimate", "conf.low", "conf.high")
+  table <- rbind(estimate_row(from, fit, level)[shared], table[order(abs(table$value - from)), shared])
   says <- function(low, high) sign(low) * (sign(low) == sign(high))
   now <- says(table$conf.low[1], table$conf.high[1])
   other <- which(says(table$conf.low, table$conf.high) != now)
@@ -285,12 +285,7 @@ grid_words <- function(x, digits, where) {
 }
 
 #' @export
-as.data.frame.what_if <- function(x, row.names = NULL, optional = FALSE, ...) {
-  out <- structure(unclass(x), class = "data.frame")
-  attributes(out)[c("assumption", "turn", "level", "belief", "outcome", "spec", "estimate", "vcov")] <- NULL
-  if (!is.null(row.names)) row.names(out) <- row.names
-  out
-}
+as.data.frame.what_if <- function(x, row.names = NULL, optional = FALSE, ...) bare_frame(x, row.names)
 
 # ---- figure ----
 

@@ -206,7 +206,8 @@ test_that("balance is the robust Wald test of lm(), with strata absorbed as dumm
   }
   expect_equal(row_of(audited(d), "balance")$estimate, wald_of(told ~ prior + side + age), tolerance = 1e-8)
   expect_equal(row_of(audited(d, strata = ~stratum), "balance")$estimate, wald_of(told ~ prior + side + age + factor(stratum)), tolerance = 1e-8)
-  expect_lt(row_of(audited(d), "balance")$p.raw, 1.01)
+  row <- row_of(audited(d), "balance")
+  expect_equal(row$p.raw, pf(row$estimate, 3, nrow(d) - 4, lower.tail = FALSE), tolerance = 1e-8)   # prior, one side (nobody at gap 0), age
 })
 
 test_that("without controls the sides' difference is that of two Wald ratios, and so is its error", {
@@ -288,6 +289,15 @@ test_that("the table has the promised columns, and the plain frame is plain", {
   expect_identical(class(as.data.frame(x)), "data.frame")
   expect_setequal(names(attributes(as.data.frame(x))), c("names", "class", "row.names"))
   expect_false(anyNA(x$says))
+})
+
+test_that("a test that cannot be made is not ok", {
+  expect_equal(miv:::tested(NA, "stop"), "look")
+  expect_equal(c(miv:::tested(0.04, "stop"), miv:::tested(0.06, "stop")), c("stop", "ok"))
+  d <- transform(flawless(n = 300), half = place %% 2)
+  x <- audited(d, cluster = ~half)
+  expect_equal(row_of(x, "balance")$verdict, "look")
+  expect_match(row_of(x, "balance")$says, "cannot be tested")
 })
 
 test_that("printing counts, fits into 80 characters, and says what to do about every row that is not ok", {
