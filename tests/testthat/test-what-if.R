@@ -50,10 +50,11 @@ test_that("a donut is the fit of the people left", {
     again <- quietly(miv(outcome ~ age, described(d[abs(d$gap) >= table$value[i], ])))
     expect_close(unlist(table[i, c("estimate", "std.error", "nobs", "first_stage_F")]), c(coef(again)[[1]], sqrt(vcov(again)[1, 1]), nobs(again), glance(again)$first_stage_F), 1e-10)
   }
-  clear <- quietly(miv(outcome ~ age, described(d), vcov = "HC1"))
-  alone <- attr(what_if(clear, "donut", values = c(2, 8)), "turn")
-  both <- attr(what_if(clear, "donut", values = c(0, 2, 8)), "turn")
-  expect_equal(alone, both)                                   # the fit is what they are compared with, not the first value
+  old <- quietly(miv(outcome ~ age, described(d), subset = age > 70))      # clear of 0, and not without those near the signal
+  inside <- function(x) x$conf.low < 0 & x$conf.high > 0
+  far <- what_if(old, "donut", values = 5)
+  expect_equal(c(inside(what_if(old, "donut", values = 0)), inside(far)), c(FALSE, TRUE))
+  expect_equal(attr(far, "turn")$conclusion, 5)                            # compared with the fit, not with the first value
   expect_error(what_if(fit, "donut", values = 1e9), class = "miv_error_bad_values")
   expect_warning(some <- what_if(fit, "donut", values = c(0, 1e9)), "1e\\+09", class = "miv_warning_values_dropped")
   expect_equal(some$value, 0)
