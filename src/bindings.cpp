@@ -339,3 +339,10 @@ Rcpp::List draw_wild_cpp(Rcpp::List design_list, Rcpp::List request, Eigen::Vect
 // Multiplications and additions a second of one thread.
 // [[Rcpp::export(rng = false)]]
 double measure_rate_cpp() { return miv::measure_rate(); }
+
+// Weights of the units in each draw, units x draws: for tests and for those who want to see them.
+// [[Rcpp::export(rng = false)]]
+Eigen::MatrixXd unit_weights_cpp(int scheme, double units, double draws, double seed) {
+  miv::UnitWeights weights(static_cast<miv::Scheme>(scheme), static_cast<miv::Index>(units), static_cast<std::uint64_t>(seed));
+  return miv::draw_matrix(weights, static_cast<miv::Index>(units), static_cast<miv::Index>(draws));
+}

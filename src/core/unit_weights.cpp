@@ -111,4 +111,16 @@ void UnitWeights::gather(const int* units, Index count, double* out) const {
   for (Index i = 0; i < count; ++i) fill(units[i], units[i] + 1, out + i * kAbreast);
 }
 
+MatrixXd draw_matrix(UnitWeights& weights, Index units, Index draws) {
+  MatrixXd out(units, draws);
+  std::vector<double> eight(at(units * kAbreast));
+  for (Index first = 0; first < draws; first += kAbreast) {
+    weights.start(first);
+    weights.fill(0, units, eight.data());
+    for (Index r = 0; r < kAbreast && first + r < draws; ++r)
+      for (Index u = 0; u < units; ++u) out(u, first + r) = eight[at(u * kAbreast + r)];
+  }
+  return out;
+}
+
 }  // namespace miv

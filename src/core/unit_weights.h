@@ -39,6 +39,9 @@ class UnitWeights {
   Buffer reals_;
 };
 
+// Of every unit in each of the first draws: units x draws.
+MatrixXd draw_matrix(UnitWeights& weights, Index units, Index draws);
+
 }  // namespace miv
 
 #endif
