@@ -33,7 +33,7 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' not be where the arms are of unequal size. It conditions on the people in the fit. The p value has a Monte Carlo error, given beside it.
 #'
 #' **Intervals by inversion** ask the same draws about other null values: outwards from the estimate in doubling steps to 131,072 standard
-#' errors, then between the steps at which the answer changes, to seven digits. What holds at the last step is taken to hold to infinity.
+#' errors, then between the steps at which the answer changes, to five digits of the step. What holds at the last step is taken to hold to infinity.
 #'
 #' **Digits.** A draw depends on the seed, its own number and the data: not on threads, batches, memory, `R` or the instruction set (see `$engine`), so the
 #' first draws of a longer run are those of a shorter one. `options(miv.blas = TRUE)` sends the products to R's BLAS instead, which agrees to 1e-10.
