@@ -71,7 +71,7 @@ tidy.miv <- function(x, conf.int = TRUE, conf.level = 0.95, vcov = NULL, scores 
   table <- coefficient_table(fit)
   out <- data.frame(term = rownames(table), estimate = table[, 1], std.error = table[, 2], statistic = table[, 3], p.value = table[, 4], row.names = NULL)
   if (!conf.int) return(out)
-  reach <- stats::qt((1 + conf.level) / 2, fit$df_inference) * out$std.error
+  reach <- stats::qt((1 + conf.level) / 2, df_of(fit, out$term)) * out$std.error
   out$conf.low <- out$estimate - reach
   out$conf.high <- out$estimate + reach
   out

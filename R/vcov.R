@@ -15,10 +15,8 @@ kCovarianceTypes <- c("iid", "HC0", "HC1", "HC2", "HC3")
 #' @export
 CR <- function(cluster, type = "CR1") {
   if (missing(cluster) || !is_formula(cluster) || length(cluster) != 2) abort_miv("bad_cluster", "`cluster` must be a one-sided formula such as `~ village`.")
-  if (identical(type, "CR2") || identical(type, "CR3")) {
-    abort_miv("unknown_covariance", "`%s` is not available in this version of miv; use \"CR1\", or clubSandwich::vcovCR() on the fit.", type)
-  }
-  check_choice(type, c("CR0", "CR1"), "covariance")
+  check_choice(type, c("CR0", "CR1", kAdjustedTypes), "covariance")
+  check_one_way(cluster, type)
   structure(list(cluster = cluster, type = type), class = "miv_cluster")
 }
 
@@ -97,7 +95,7 @@ check_cluster_index <- function(index, label) {
 # What the core's second pass is to do.
 meat_request <- function(choice, clusters, heterogeneous) {
   list(meat = !choice$type %in% c("iid", "matrix"), row_weight = match(choice$type, c("HC2", "HC3"), nomatch = 0L),
-       heterogeneous = heterogeneous, clusters = clusters)
+       adjust = match(choice$type, kAdjustedTypes, nomatch = 0L), heterogeneous = heterogeneous, clusters = clusters)
 }
 
 # The factor on a meat: coefficients k, of which absorbed and nested effects count as the constant only.
@@ -143,7 +141,10 @@ with_vcov <- function(fit, vcov = NULL, scores = NULL) {
   if (is.null(vcov) && (is.null(scores) || scores == fit$vcov_kind$scores)) return(fit)
   if (is.null(scores)) scores <- fit$vcov_kind$scores
   check_choice(scores, c("usual", "heterogeneous"), "scores")
-  choice <- if (is.null(vcov)) kept_choice(fit) else own_clusters(read_vcov(vcov, fit$experiment), fit$data)
+  with_choice(fit, if (is.null(vcov)) kept_choice(fit) else own_clusters(read_vcov(vcov, fit$experiment), fit$data), scores)
+}
+
+with_choice <- function(fit, choice, scores) {
   problem <- problem_of(fit)
   asked <- add_clusters(problem, core_choice(choice))
   check_leverage(problem, asked)
