@@ -112,3 +112,29 @@ cr2_row_words <- function(row, digits) {
   sprintf("SE %s, %s degrees of freedom, p = %s, interval %s", number(row$std.error), df_words(row$df), format.pval(row$p.value, digits = 2),
           range_words(c(row$conf.low, row$conf.high), number))
 }
+
+# ---- clubSandwich on our fits: it asks for regressors, residuals and, for CR2, what else was in the regression ----
+
+#' @exportS3Method clubSandwich::residuals_CS miv
+residuals_CS.miv <- function(obj) residuals_of(obj, read_rows(obj))   # never padded
+
+# Dummies of the absorbed effects where they matter; clubSandwich inverts their cross-products.
+#' @exportS3Method clubSandwich::augmented_model_matrix miv
+augmented_model_matrix.miv <- function(obj, cluster, inverse_var, ignore_FE) {
+  problem <- problem_of(obj)
+  if (ignore_FE || length(problem$effects) == 0) return(NULL)
+  groups <- kept_groups(obj, problem)
+  if (problem$weights < 0 && all(vapply(groups, within_labels, NA, labels = cluster))) return(NULL)
+  parts <- lapply(seq_along(groups), function(j) dummies_of(groups[[j]], drop_first = j > 1))
+  out <- do.call(cbind, parts)
+  q <- qr(out)
+  out[, q$pivot[seq_len(q$rank)], drop = FALSE]
+}
+
+within_labels <- function(ids, labels) all(rowSums(table(ids, labels) > 0) == 1)
+
+dummies_of <- function(ids, drop_first) {
+  levels <- sort(unique(ids))
+  if (drop_first) levels <- levels[-1]
+  1 * outer(ids, levels, `==`)
+}
