@@ -3,7 +3,7 @@
 
 kAdjustedTypes <- c("CR2", "CR3")
 
-kMostDummies <- 100   # eigenvalues of a matrix of this size per cluster: below a second for 100 clusters
+kMostDummies <- 100   # each cluster then has a matrix of this size to take apart
 
 is_adjusted <- function(choice) choice$type %in% kAdjustedTypes
 
@@ -43,7 +43,7 @@ with_dummy_meats <- function(answer, problem, sample, choice, scores, wide) {
 dummies_for_effects <- function(problem, kept, choice) {
   indices <- lapply(problem$effects, effect_index, problem = problem, kept = kept)
   check_dummy_count(problem, sum(vapply(indices, `[[`, 0, "count")) - length(indices), choice)
-  columns <- unlist(lapply(seq_along(indices), function(j) dummy_columns(indices[[j]], problem$effects[[j]]$label, problem$sources)), recursive = FALSE)
+  columns <- unlist(Map(dummy_columns, indices, effect_labels(problem), list(problem$sources)), recursive = FALSE)
   problem$controls <- c(columns, problem$controls)
   problem$dummied <- problem$effects
   problem$effects <- list()
@@ -97,7 +97,8 @@ cr2_beside <- function(fit, level) {
   names <- effect_names(fit)
   table <- coefficient_table(again)[names, , drop = FALSE]
   interval <- belief_intervals(again, level)
-  data.frame(term = names, std.error = table[, 2], df = df_of(again, names), p.value = table[, 4], conf.low = interval[, 1], conf.high = interval[, 2], row.names = NULL)
+  data.frame(term = names, std.error = table[, 2], df = df_of(again, names), p.value = table[, 4], conf.low = interval[, 1],
+             conf.high = interval[, 2], row.names = NULL)
 }
 
 cr2_words <- function(x, digits) {

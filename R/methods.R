@@ -17,7 +17,8 @@
 #' | `sandwich::estfun()`, `sandwich::bread()` | scores, n x k, and n times the inverse of the projected cross-products |
 #'
 #' @details
-#' Intervals are `estimate +- t x standard error`, t with n - k degrees of freedom; with the smallest number of clusters less 1 when clustered.
+#' Intervals are `estimate +- t x standard error`, t with n - k degrees of freedom; with the smallest number of clusters less 1 when clustered,
+#' under CR2 with each coefficient's own ([CR()]).
 #'
 #' Under `na.action = na.exclude` residuals, fitted values and leverage have one entry per row of the data, `NA` where the row is not in
 #' the fit; else one per person kept, named as the rows of the data.

@@ -18,7 +18,7 @@ generics::augment
 #'
 #' @param x A fit of [miv()] or [tsls()], or several (`miv_set`, from `c(y1, y2) ~ x`).
 #' @param conf.int Whether to give the interval: estimate +- t x standard error, t with n - k degrees of freedom, or with the smallest number of clusters
-#'   less 1 when clustered.
+#'   less 1 when clustered, under CR2 with each coefficient's own ([CR()]).
 #' @param conf.level Of the interval, between 0 and 1.
 #' @param vcov,scores Another covariance than the fit's own, as in [miv()]; the first-stage F changes with it.
 #' @param data A data frame to put beside the fitted values: with one row per row of the data given to the fit, or one per person kept. The
