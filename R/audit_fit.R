@@ -8,8 +8,9 @@ sides_row <- function(a, people) {
   up <- paste0(".belief", c("_up", "_down"))
   difference <- fit$coefficients[[up[1]]] - fit$coefficients[[up[2]]]
   se <- sqrt(sum(fit$vcov[up, up] * c(1, -1, -1, 1)))
-  p <- 2 * stats::pt(-abs(difference / se), fit$df_inference)
-  audit_row(people, "equal effects, sides", difference, t_interval(difference, se, fit$df_inference), p, tested(p, "look"), fit$nobs,
+  df <- least_df(fit, up)
+  p <- 2 * stats::pt(-abs(difference / se), df)
+  audit_row(people, "equal effects, sides", difference, t_interval(difference, se, df), p, tested(p, "look"), fit$nobs,
             "effect of side +1 less that of side -1",
             sprintf("The effect is %s on side +1 and %s on side -1 (p = %s for no difference).", show_number(fit$coefficients[[up[1]]], 3),
                     show_number(fit$coefficients[[up[2]]], 3), format.pval(p, digits = 2)),

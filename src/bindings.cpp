@@ -2,6 +2,7 @@
 #include <RcppEigen.h>
 
 #include "core/arms.h"
+#include "core/cluster_adjust.h"
 #include "core/cluster_index.h"
 #include "core/covariance.h"
 #include "core/effect_weights.h"
@@ -122,6 +123,20 @@ Rcpp::List wrap_fit(const miv::Design& design, const miv::Factor& factor, const 
     Rcpp::Named("smallest_pivot") = factor.triangle.smallest_pivot);
 }
 
+void add_adjusted(const miv::Design& design, const miv::Factor& factor, const miv::TslsFit& fit, const miv::ToUser& user, const Rcpp::List& request_list,
+                  const miv::Workers& workers, Rcpp::List& out) {
+  miv::AdjustRequest request;
+  request.kind = static_cast<miv::Adjustment>(Rcpp::as<int>(request_list["adjust"]));
+  request.heterogeneous = Rcpp::as<bool>(request_list["heterogeneous"]);
+  request.clusters = as_groups(request_list["clusters"])[0];
+  const miv::AdjustedMeats meats = miv::adjusted_meats(design, factor, fit, user, request, workers);
+  Rcpp::List first;
+  first.push_back(meats.first);
+  out["covariances"] = Rcpp::List::create(miv::sandwich(fit, user, meats.second));
+  out["first_meats"] = first;
+  if (meats.df.size() > 0) out["satterthwaite"] = meats.df;
+}
+
 Rcpp::List wrap_sums(const miv::CellProblem& problem, const miv::CellSums& sums) {
   return Rcpp::List::create(Rcpp::Named("verdict") = 0, Rcpp::Named("people") = sums.people, Rcpp::Named("weight") = sums.weight, Rcpp::Named("q") = sums.q,
                             Rcpp::Named("belief") = sums.belief, Rcpp::Named("outcome") = sums.outcome, Rcpp::Named("q_belief") = sums.q_belief,
@@ -199,6 +214,10 @@ Rcpp::List tsls_cpp(Rcpp::List design_list, Rcpp::List request_list) {
   Rcpp::List out = wrap_fit(design, factor, fit, user);
   out["verdict"] = 0;
   if (!Rcpp::as<bool>(request_list["meat"])) return out;
+  if (Rcpp::as<int>(request_list["adjust"]) > 0) {
+    add_adjusted(design, factor, fit, user, request_list, workers, out);
+    return out;
+  }
   miv::MeatRequest request;
   request.row_weight = static_cast<miv::RowWeight>(Rcpp::as<int>(request_list["row_weight"]));
   request.heterogeneous = Rcpp::as<bool>(request_list["heterogeneous"]);
