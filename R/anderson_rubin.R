@@ -102,6 +102,7 @@ reduced_forms <- function(fit, choice) {
   forms <- anderson_rubin_cpp(absorbed$design, request)
   k <- forms$exogenous + absorbed$count + nrow(forms$directions)
   forms$vcov <- forms_covariance(forms, choice, clusters, k, absorbed$nested(clusters))
+  forms$k <- k
   forms$df2 <- if (length(clusters)) smallest_count(clusters) - 1 else forms$n - k
   forms
 }
