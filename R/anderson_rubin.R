@@ -287,7 +287,7 @@ ar_words <- function(intervals, kind, level) {
     interval = sprintf("The set is the interval %s.", pieces_words(intervals)),
     ray = sprintf("The set is unbounded, one ray: %s.", pieces_words(intervals)),
     rays = sprintf("The set is unbounded, %s: %s.", if (nrow(intervals) == 2) "two rays" else "two rays and what lies between", pieces_words(intervals)),
-    pieces = sprintf("The set has %d pieces: %s.", nrow(intervals), pieces_words(intervals)))
+    pieces = sprintf("The set is in %d pieces: %s.", nrow(intervals), pieces_words(intervals)))
 }
 
 pieces_words <- function(intervals) paste(apply(intervals, 1, ends_words), collapse = " and ")
@@ -311,14 +311,34 @@ print.miv_ar_set <- function(x, ...) {
   level <- attr(x, "level")
   print_words(sprintf("Anderson-Rubin set, %s%%, for the effect of `%s` on `%s`", format(100 * level), attr(x, "parts")$belief, attr(x, "parts")$outcome))
   print_line("Set", attr(x, "words"))
-  print_line("At effect 0", sprintf("F = %s on %d and %s degrees of freedom, p = %s.", show_f(attr(x, "statistic")), attr(x, "df")[1], big_number(attr(x, "df")[2]),
-                                    format.pval(attr(x, "p.value"), digits = 3, eps = 1e-4)))
+  print_line("At effect 0", sprintf("F = %s on %d and %s degrees of freedom, %s.", show_f(attr(x, "statistic")), attr(x, "df")[1], big_number(attr(x, "df")[2]),
+                                    p_words(attr(x, "p.value"))))
   invisible(x)
+}
+
+p_words <- function(p) {
+  shown <- format.pval(p, digits = 3, eps = 1e-4)
+  if (startsWith(shown, "<")) paste("p <", sub("^< *", "", shown)) else paste("p =", shown)
 }
 
 #' @export
 tidy.miv_ar_set <- function(x, ...) {
   data.frame(term = rep(attr(x, "parts")$belief, nrow(x)), conf.low = x$lower, conf.high = x$upper, conf.level = rep(attr(x, "level"), nrow(x)))
+}
+
+# ---- in a summary ----
+
+# The set, or in words why there is none. Notes on the covariance go into the words.
+weak_robust_set <- function(fit, level) {
+  if (length(fit$beliefs) != 1) return(NULL)
+  tryCatch(suppressWarnings(suppressMessages(anderson_rubin(fit, level))), miv_error = conditionMessage)
+}
+
+weak_robust_words <- function(set, kind) {
+  if (is.null(set)) return("")
+  if (is.character(set)) return(paste("no Anderson-Rubin set.", set))
+  own <- switch(kind$type, `function` = , matrix = ", HC1", CR2 = , CR3 = ", CR1", "")
+  sprintf("%s (%s%% Anderson-Rubin set%s).", sub("^The set is (the interval )?(.*)[.]$", "\\2", attr(set, "words")), format(100 * attr(set, "level")), own)
 }
 
 # ---- figure ----

@@ -140,19 +140,23 @@ tf_words <- function(t, critical, f) {
 # value makes the test reject with probability 0.05 at every f0. Infinite up to 1.96^2; 1.96 from 104.67 on.
 tf_critical <- function(F) {
   normal <- stats::qnorm(0.975)
-  f <- sqrt(F)
   one_sided <- stats::qnorm(0.95)
+  f <- sqrt(F)
   if (!isTRUE(f > normal)) return(Inf)
   if (f >= normal * one_sided / (normal - one_sided)) return(normal)
-  at <- tf_ends()
-  f0 <- exp(stats::splinefun(at$f, log(at$f0), "monoH.FC")(f))
-  max(normal, f * (f - f0) / f0)
+  max(normal, tf_from(f, tf_ends()))
+}
+
+# The critical value at which f ends acceptance.
+tf_from <- function(f, ends) {
+  f0 <- exp(stats::splinefun(ends$f, log(ends$f0), "monoH.FC")(f))
+  f * (f - f0) / f0
 }
 
 # f, the upper end of acceptance, at f0. Below lies another end, at -f(g0) with 1 / g0 = 1 / f0 + 2 / f(g0): t there is the critical value at f(g0).
 # g0 < f0, so ends are found in ascending order of f0.
 tf_ends <- function() {
-  f0 <- exp(seq(log(1e-3), log(9), length.out = 1200))
+  f0 <- exp(seq(log(1e-3), log(9), length.out = 300))
   f <- rep(stats::qnorm(0.975), length(f0))
   end_at <- function(g0, i) if (i < 3) f[1] else stats::approx(f0[seq_len(i - 1)], f[seq_len(i - 1)], g0, rule = 2)$y
   for (i in seq_along(f0)) {
@@ -172,6 +176,20 @@ overid_row <- function(fit) {
   name <- if (iid) "Sargan" else "Hansen J"
   agree <- if (is.na(test$p)) "may or may not agree: the test's covariance has no inverse" else if (test$p < 0.05) "do not agree on one effect" else "agree on one effect"
   test_row(name, test$J, test$df, NA_real_, test$p, sprintf("The instruments %s (%s = %s).", agree, name, if (is.na(test$J)) "not available" else show_number(test$J, 3)))
+}
+
+# In a summary: the row, with HC1 where the covariance was given.
+over_identification <- function(fit) {
+  if (!fit$over_identified) return(NULL)
+  fit$vcov_kind[c("type", "ways")] <- suppressMessages(ar_choice(fit))[c("type", "ways")]
+  suppressWarnings(overid_row(fit))
+}
+
+over_identification_words <- function(row) {
+  if (is.null(row)) return("")
+  if (is.na(row$p.value)) return(row$says)
+  sprintf("%s = %s on %d degree%s of freedom, %s: %s one effect.", row$test, show_number(row$statistic, 3), row$df1, plural(row$df1), p_words(row$p.value),
+          if (row$p.value < 0.05) "they do not agree on" else "they agree on")
 }
 
 # Sums of products of scores over people, clusters, or several ways of clustering.
