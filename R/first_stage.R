@@ -102,8 +102,9 @@ as_first_stage <- function(fit) {
 # What is moved stands behind the controls, where the core drops the later of two collinear columns as in the fit; `leading` brings its
 # coefficients to the front. The sample stays that of all sources, so the outcome's missing values count in the first stage too.
 as_stage <- function(problem, stage) {
-  moved <- if (stage$kind == "ols") problem$beliefs else problem$instruments
-  first <- if (stage$kind == "ols") problem$first_terms else instrument_exprs(problem)
+  moved <- switch(stage$kind, ols = problem$beliefs, endogeneity = residual_columns(problem, stage$residuals), problem$instruments)
+  first <- switch(stage$kind, ols = problem$first_terms, endogeneity = lapply(column_names(moved), as.name), instrument_exprs(problem))
+  if (stage$kind == "endogeneity") problem$controls <- c(problem$controls, problem$beliefs)
   if (stage$kind == "first_stage") {
     problem$outcome <- problem$beliefs[[stage$belief]]
     problem$outcome_expr <- problem$belief_exprs[[stage$belief]]

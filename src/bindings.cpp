@@ -9,6 +9,7 @@
 #include "blas_arma.h"
 #include "core/kernels.h"
 #include "core/resample.h"
+#include "core/weak_iv.h"
 
 namespace {
 
@@ -144,6 +145,14 @@ Rcpp::List wrap_sums(const miv::CellProblem& problem, const miv::CellSums& sums)
                             Rcpp::Named("scales") = problem.level_frame.scale);
 }
 
+miv::MeatRequest as_meats(const Rcpp::List& request) {
+  miv::MeatRequest out;
+  out.row_weight = static_cast<miv::RowWeight>(Rcpp::as<int>(request["row_weight"]));
+  out.heterogeneous = Rcpp::as<bool>(request["heterogeneous"]);
+  out.clusters = as_groups(request["clusters"]);
+  return out;
+}
+
 miv::DrawRequest as_draws(const Rcpp::List& request) {
   miv::DrawRequest out;
   out.draws = as_index(request["draws"]);
@@ -218,17 +227,32 @@ Rcpp::List tsls_cpp(Rcpp::List design_list, Rcpp::List request_list) {
     add_adjusted(design, factor, fit, user, request_list, workers, out);
     return out;
   }
-  miv::MeatRequest request;
-  request.row_weight = static_cast<miv::RowWeight>(Rcpp::as<int>(request_list["row_weight"]));
-  request.heterogeneous = Rcpp::as<bool>(request_list["heterogeneous"]);
-  request.clusters = as_groups(request_list["clusters"]);
-  const miv::Meats meats = miv::compute_meats(design, factor, fit, request, workers);
+  const miv::Meats meats = miv::compute_meats(design, factor, fit, as_meats(request_list), workers);
   Rcpp::List second, first;
   for (const miv::MatrixXd& meat : meats.second) second.push_back(miv::sandwich(fit, user, meat));
   for (const std::vector<miv::MatrixXd>& meat : meats.first) first.push_back(meat);
   out["covariances"] = second;
   out["first_meats"] = first;
   return out;
+}
+
+// Beliefs and error on the instruments, for tests that hold under weak ones; request as in tsls_cpp. `unit` is the size of one frame unit
+// of each belief's coefficient in the user's.
+// [[Rcpp::export(rng = false)]]
+Rcpp::List anderson_rubin_cpp(Rcpp::List design_list, Rcpp::List request_list) {
+  const miv::Design design = as_design(design_list);
+  miv::check_design(design);
+  const miv::Workers workers = as_workers(request_list["threads"]);
+  const miv::Factor factor = miv::factorise(design, Rcpp::as<miv::VectorXd>(request_list["reference"]), Rcpp::as<bool>(request_list["wide"]), workers);
+  const miv::TslsFit fit = miv::solve_tsls(design, factor);
+  if (fit.verdict != miv::Verdict::kOk) return Rcpp::List::create(Rcpp::Named("verdict") = static_cast<int>(fit.verdict));
+  const miv::ReducedForms forms = miv::reduced_forms(design, factor, fit, as_meats(request_list), workers);
+  const miv::ToUser user = miv::to_user(design, factor, fit);
+  const miv::Index p = static_cast<miv::Index>(fit.beliefs.size());
+  return Rcpp::List::create(Rcpp::Named("verdict") = 0, Rcpp::Named("n") = static_cast<double>(factor.n),
+                            Rcpp::Named("exogenous") = static_cast<double>(fit.exogenous.size()), Rcpp::Named("directions") = forms.directions,
+                            Rcpp::Named("left") = forms.left, Rcpp::Named("meats") = forms.meats,
+                            Rcpp::Named("unit") = miv::VectorXd(user.map.diagonal().tail(p)));
 }
 
 // Sums by cell for the effect weights; request: list(ids, cells, threads, reference, levels, scores, dead, fitted, clusters, draws, seed,
