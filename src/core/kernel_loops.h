@@ -4,37 +4,7 @@
 //   MIV_TARGET  what the compiler may use
 // Vectors go by reference, so that no calling convention depends on the instruction set.
 
-#define MIV_INLINE inline __attribute__((always_inline)) MIV_TARGET
-
-constexpr Index kLanes = MIV_LANES;
-
-typedef double Vector __attribute__((vector_size(8 * MIV_LANES)));
-typedef double Memory __attribute__((vector_size(8 * MIV_LANES), aligned(8), may_alias));
-typedef long long Bits __attribute__((vector_size(8 * MIV_LANES)));
-typedef int Ints __attribute__((vector_size(4 * MIV_LANES), aligned(4), may_alias));
-typedef float Floats __attribute__((vector_size(32), aligned(4), may_alias));
-
-MIV_INLINE const Memory& at(const double* p) { return *reinterpret_cast<const Memory*>(p); }
-
-MIV_INLINE Memory& to(double* p) { return *reinterpret_cast<Memory*>(p); }
-
-// sum += a * b, with the product rounded first: no compiler melts the two where the instruction set could.
-MIV_INLINE void add_product(const Memory& a, const Memory& b, Vector& sum) {
-  Vector product = a * b;
-#if MIV_LANES == 8
-  __asm__("" : "+v"(product));
-#endif
-  sum += product;
-}
-
-// sum += weight * a, likewise.
-MIV_INLINE void add_scaled(double weight, const Memory& a, Vector& sum) {
-  Vector product = a * weight;
-#if MIV_LANES == 8
-  __asm__("" : "+v"(product));
-#endif
-  sum += product;
-}
+#include "vector_types.h"
 
 // Every sum over rows runs in eight lanes, added up in one order, whatever the vectors.
 struct Sum {
@@ -229,10 +199,6 @@ MIV_TARGET double weighted_sum(const float* weights, const float* values, Index 
   return out;
 }
 
-constexpr Kernels kTable = {MIV_NAME, add_gram, combine, multiply, sum_of_squares, place, sides, equals, subtract, convert_integers, weighted_sum};
+constexpr Kernels kTable = {MIV_NAME, MIV_LANES, add_gram, combine, multiply, sum_of_squares, place, sides, equals, subtract, convert_integers, weighted_sum};
 
-#undef MIV_INLINE
-#undef MIV_LANES
-#undef MIV_NAME
-#undef MIV_PAIRS
-#undef MIV_TARGET
+#include "vector_end.h"

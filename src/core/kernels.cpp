@@ -15,6 +15,7 @@ namespace {
 
 struct Kernels {
   const char* name;
+  int lanes;
   void (*add_gram)(const double*, Index, double*, const Ahead&);
   void (*combine)(const double*, Index, const double*, Index, Index, double*);
   void (*multiply)(const double*, Index, const double*, double*);
@@ -81,6 +82,8 @@ bool choose_kernel(Kernel kernel) {
 }
 
 const char* kernel_name() { return chosen()->name; }
+
+int kernel_lanes() { return chosen()->lanes; }
 
 bool uses_avx2() { return chosen() != &portable::kTable; }
 

@@ -12,6 +12,7 @@ enum class Kernel { kBest, kPortable, kAvx2 };
 // Which kernels run from now on; false (and no change) where the machine has them not. Tests compare them.
 bool choose_kernel(Kernel kernel);
 const char* kernel_name();
+int kernel_lanes();  // doubles in a vector: 2, 4 or 8
 bool uses_avx2();
 
 // Where kTileRows numbers lie that are wanted next; a kernel that has no other use for the memory calls them in.

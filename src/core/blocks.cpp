@@ -1,0 +1,177 @@
+#include "blocks.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "parallel.h"
+#include "require.h"
+
+namespace miv {
+
+namespace {
+
+std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+std::vector<Index> basis_columns(const TslsFit& fit) {
+  std::vector<Index> out = fit.exogenous;
+  out.insert(out.end(), fit.instruments.begin(), fit.instruments.end());
+  return out;
+}
+
+Index stride_of(Index basis, Index width) { return (block_columns(basis, width) + kAbreast + 7) / 8 * 8; }
+
+// Tiles to rows of numbers, with zeros behind them for the kernel to run over.
+class RowMaker {
+ public:
+  RowMaker(const Orthonormal& rows, bool with_weight)
+      : rows_(rows), lead_(with_weight ? 1 : 0), stride_((rows.width() + lead_ + 2 * kAbreast - 1) / 8 * 8), columns_(at(kTileRows * rows.width())),
+        out_(at(kTileRows * stride_), 0.0) {}
+
+  const double* make(const Tile& tile) {
+    combine(tile.values.data(), rows_.to_row.rows(), rows_.to_row.data(), rows_.width(), rows_.to_row.rows(), columns_.data());
+    for (Index i = 0; lead_ && i < tile.used; ++i) out_[at(i * stride_)] = tile.root_weight[at(i)];
+    for (Index j = 0; j < rows_.width(); ++j)
+      for (Index i = 0; i < tile.used; ++i) out_[at(i * stride_ + lead_ + j)] = columns_[at(j * kTileRows + i)];
+    return out_.data();
+  }
+  Index stride() const { return stride_; }
+
+ private:
+  const Orthonormal& rows_;
+  Index lead_, stride_;
+  Buffer columns_, out_;
+};
+
+bool kept(const Design& design, Index row) { return !design.kept || design.kept[row]; }
+
+}  // namespace
+
+Orthonormal orthonormal_rows(const Design& design, const Factor& factor, const TslsFit& fit) {
+  const MatrixXd& r = factor.triangle.r;
+  const std::vector<Index> basis = basis_columns(fit);
+  Orthonormal out;
+  out.exogenous = static_cast<Index>(fit.exogenous.size());
+  out.instruments = static_cast<Index>(fit.instruments.size());
+  out.beliefs = static_cast<Index>(fit.beliefs.size());
+  const Index m = out.basis();
+  MatrixXd root(m, m);
+  for (Index j = 0; j < m; ++j)
+    for (Index i = 0; i < m; ++i) root(i, j) = r(basis[at(i)], basis[at(j)]);
+  const MatrixXd inverse = root.triangularView<Eigen::Upper>().solve(MatrixXd::Identity(m, m));
+  out.to_row = MatrixXd::Zero(padded(design.total()), out.width());
+  for (Index i = 0; i < m; ++i) out.to_row.row(basis[at(i)]).head(m) = inverse.row(i);
+  std::vector<Index> others = fit.beliefs;
+  others.push_back(r.cols() - 1);
+  out.on_basis.resize(m, out.beliefs + 1);
+  MatrixXd below = MatrixXd::Zero(r.rows(), out.beliefs + 1);
+  for (Index o = 0; o <= out.beliefs; ++o) {
+    for (Index i = 0; i < m; ++i) out.on_basis(i, o) = r(basis[at(i)], others[at(o)]);
+    below.col(o) = r.col(others[at(o)]);
+    for (const Index row : basis) below(row, o) = 0;
+    out.to_row.col(m + o) = -out.to_row.leftCols(m) * out.on_basis.col(o);
+    out.to_row(others[at(o)], m + o) += 1;
+  }
+  out.left = below.transpose() * below;
+  return out;
+}
+
+namespace {
+
+// All blocks from the rows in [rows.first, rows.last).
+Buffer blocks_of_rows(const Design& design, const Factor& factor, const Orthonormal& rows, const Groups& clusters, Index stride, Rows range) {
+  Buffer sums(at(clusters.count * stride), 0.0);
+  TileReader reader(design, factor.frame);
+  RowMaker maker(rows, false);
+  std::vector<int> ids(at(kTileRows));
+  for (Index row = range.first; row < range.last; row += kTileRows) {
+    const Tile& tile = reader.read(row, std::min(range.last, row + kTileRows));
+    if (tile.used == 0) continue;
+    for (Index i = 0; i < tile.used; ++i) {
+      ids[at(i)] = clusters.ids[tile.row(i)];
+      require(ids[at(i)] >= 0 && ids[at(i)] < clusters.count, "a cluster code lies outside its range");
+    }
+    const double* values = maker.make(tile);
+    add_outer(values, maker.stride(), tile.used, ids.data(), rows.basis(), rows.width(), sums.data(), stride);
+  }
+  return sums;
+}
+
+// Few enough chunks that adding up their sums costs little beside the rows.
+Index chunk_rows_for(Index rows, Index numbers) {
+  constexpr Index kRoom = 1 << 23;  // 64 MB
+  const Index most = std::max<Index>(1, std::min<Index>(16, kRoom / std::max<Index>(1, numbers)));
+  return std::max((rows + most - 1) / most, kChunkRows);
+}
+
+}  // namespace
+
+Blocks cluster_blocks(const Design& design, const Factor& factor, const Orthonormal& rows, const Groups& clusters, const Workers& workers) {
+  require(clusters.ids && clusters.count > 0, "there must be clusters");
+  Blocks out;
+  out.units = clusters.count;
+  out.basis = rows.basis();
+  out.width = rows.width();
+  out.stride = stride_of(out.basis, out.width);
+  const Index size = out.units * out.stride;
+  const auto add = [&](const Buffer& part) {
+    if (out.values.empty()) out.values = part;
+    else for (Index i = 0; i < size; ++i) out.values[at(i)] += part[at(i)];
+  };
+  for_chunks<Buffer>(design.rows, chunk_rows_for(design.rows, size), size, workers,
+    [&](Rows range) { return blocks_of_rows(design, factor, rows, clusters, out.stride, range); }, add);
+  return out;
+}
+
+BlockStream::BlockStream(const Design& design, const Factor& factor, const Orthonormal& rows, const Groups& clusters, bool by_group)
+    : design_(design), factor_(factor), rows_(rows), by_group_(by_group) {
+  require(!by_group || design.groups, "there are no absorbed groups");
+  for (Index row = 0; row < design.rows; ++row) {
+    if (!kept(design, row)) continue;
+    require(!clusters.ids || (clusters.ids[row] >= 0 && clusters.ids[row] < clusters.count), "a cluster code lies outside its range");
+    order_.push_back(row);
+  }
+  std::vector<int> of_row;  // units are numbered by kept row where there are no clusters
+  units_ = clusters.ids ? clusters.count : static_cast<Index>(order_.size());
+  if (!clusters.ids && by_group) {
+    of_row.assign(at(design.rows), -1);
+    for (std::size_t i = 0; i < order_.size(); ++i) of_row[at(order_[i])] = static_cast<int>(i);
+  }
+  const int* ids = clusters.ids ? clusters.ids : (by_group ? of_row.data() : nullptr);
+  const auto before = [&](Index a, Index b) {
+    if (by_group_ && design.groups[a] != design.groups[b]) return design.groups[a] < design.groups[b];
+    return ids && ids[a] < ids[b];
+  };
+  if (ids) std::stable_sort(order_.begin(), order_.end(), before);
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    const Index row = order_[i];
+    if (ids && i > 0 && !before(order_[i - 1], row)) continue;
+    first_.push_back(static_cast<Index>(i));
+    if (ids) unit_.push_back(ids[row]);
+    if (by_group_) group_.push_back(design.groups[row]);
+  }
+  first_.push_back(static_cast<Index>(order_.size()));
+}
+
+Index BlockStream::stride() const { return stride_of(basis(), width()); }
+
+void BlockStream::fill(Index from, Index to, double* out) const {
+  std::fill_n(out, (to - from) * stride(), 0.0);
+  TileReader reader(design_, factor_.frame);
+  RowMaker maker(rows_, by_group_);
+  std::vector<Index> rows;
+  std::vector<int> where;
+  Index item = from;
+  for (Index row = first_[at(from)]; row < first_[at(to)]; row += kTileRows) {
+    const Index last = std::min(first_[at(to)], row + kTileRows);
+    rows.assign(order_.begin() + row, order_.begin() + last);
+    where.clear();
+    for (Index i = row; i < last; ++i) {
+      while (i >= first_[at(item + 1)]) ++item;
+      where.push_back(static_cast<int>(item - from));
+    }
+    const double* values = maker.make(reader.gather(rows));
+    add_outer(values, maker.stride(), last - row, where.data(), basis(), width(), out, stride());
+  }
+}
+
+}  // namespace miv

@@ -1,0 +1,86 @@
+#include "draw_kernels.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define MIV_X86 1
+#else
+#define MIV_X86 0
+#endif
+
+namespace miv {
+
+namespace {
+
+constexpr double kPivotFloor = 1e-9;  // columns are orthonormal over all rows, so a draw's pivots are about 1
+
+struct Kernels {
+  void (*add_outer)(const double*, Index, Index, const int*, Index, Index, double*, Index);
+  void (*product)(const double*, Index, const double*, Index, Index, double*);
+  void (*fold_group)(const double*, Index, Index, double*);
+  void (*solve_draws)(const SolveShape&, double*, double*, double*);
+  void (*exponentials)(const std::uint32_t*, Index, double*);
+  double (*spin)(Index, double*);
+};
+
+// A product that no compiler melts into the addition around it.
+inline __attribute__((always_inline)) double rounded(double x) {
+#if MIV_X86
+  __asm__("" : "+x"(x));
+#endif
+  return x;
+}
+
+namespace portable {
+#define MIV_LANES 2
+#define MIV_TARGET
+#include "draw_loops.h"
+}  // namespace portable
+
+#if MIV_X86
+namespace avx2 {
+#define MIV_LANES 4
+#define MIV_TARGET __attribute__((target("avx2")))
+#include "draw_loops.h"
+}  // namespace avx2
+
+namespace avx512 {
+#define MIV_LANES 8
+#define MIV_TARGET __attribute__((target("avx2,avx512f,avx512dq")))
+#include "draw_loops.h"
+}  // namespace avx512
+#endif
+
+const Kernels& table() {
+#if MIV_X86
+  if (kernel_lanes() == 8) return avx512::kTable;
+  if (kernel_lanes() == 4) return avx2::kTable;
+#endif
+  return portable::kTable;
+}
+
+}  // namespace
+
+void add_outer(const double* rows, Index stride, Index count, const int* to, Index basis, Index width, double* blocks, Index block_stride) {
+  table().add_outer(rows, stride, count, to, basis, width, blocks, block_stride);
+}
+
+void product(const double* w, Index units, const double* b, Index b_stride, Index columns, double* c) {
+  table().product(w, units, b, b_stride, columns, c);
+}
+
+void fold_group(const double* s, Index basis, Index width, double* c) { table().fold_group(s, basis, width, c); }
+
+Index solve_scratch(const SolveShape& shape) {
+  return kAbreast * (shape.basis() * (shape.beliefs + 2) + shape.beliefs * shape.beliefs);
+}
+
+void solve_draws(const SolveShape& shape, double* c, double* scratch, double* out) { table().solve_draws(shape, c, scratch, out); }
+
+void exponentials(const std::uint32_t* bits, Index n, double* out) { table().exponentials(bits, n, out); }
+
+double spin(Index rounds, double* sink) { return table().spin(rounds, sink); }
+
+}  // namespace miv

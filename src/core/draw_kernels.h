@@ -1,0 +1,46 @@
+// The loops of resampling, on eight replicates side by side: x[8 * i + r] is number i of replicate r. Compiled like kernels.h for several
+// instruction sets with the same digits: every number is summed over units in their order, whatever the vectors.
+#ifndef MIV_CORE_DRAW_KERNELS_H
+#define MIV_CORE_DRAW_KERNELS_H
+
+#include "kernels.h"
+
+namespace miv {
+
+constexpr Index kAbreast = 8;  // replicates side by side
+
+// Rows of a packed block: basis column j times the columns j .. width - 1 of the row, one after the other.
+inline Index block_columns(Index basis, Index width) { return basis * width - basis * (basis - 1) / 2; }
+inline Index block_at(Index j, Index c, Index width) { return j * width - j * (j - 1) / 2 + (c - j); }
+
+// Outer products of `count` rows (row-major; `stride` at least width + 8, with zeros behind width) added to blocks: that of row i to number
+// to[i], or to number i where `to` is null. A block has block_columns(basis, width) + 8 numbers or more; those behind stay as they are.
+void add_outer(const double* rows, Index stride, Index count, const int* to, Index basis, Index width, double* blocks, Index block_stride);
+
+// c[8 j + r] += sum over units u of w[8 u + r] * b[u * b_stride + j], for `columns` columns.
+void product(const double* w, Index units, const double* b, Index b_stride, Index columns, double* c);
+
+// One elimination: the columns `s` (1 + width, the first of them the weight) of a group taken out of the packed block `c`.
+void fold_group(const double* s, Index basis, Index width, double* c);
+
+// Two-stage least squares of eight packed blocks: basis = exogenous + instruments, others = beliefs and outcome.
+struct SolveShape {
+  Index exogenous = 0, instruments = 0, beliefs = 0;
+  const double* on_basis = nullptr;  // basis x (beliefs + 1), column-major: the others on the basis of all rows
+  Index basis() const { return exogenous + instruments; }
+  Index width() const { return basis() + beliefs + 1; }
+};
+// out: 8 x (exogenous + beliefs) coefficients in the frame's orthonormal controls and beliefs; NaN where a draw does not have a column.
+// c is overwritten; scratch holds solve_scratch(shape) numbers.
+Index solve_scratch(const SolveShape& shape);
+void solve_draws(const SolveShape& shape, double* c, double* scratch, double* out);
+
+// Exponential weights from uniform bits.
+void exponentials(const std::uint32_t* bits, Index n, double* out);
+
+// Multiplications and additions in registers, for measuring what a core can do; returns how many.
+double spin(Index rounds, double* sink);
+
+}  // namespace miv
+
+#endif

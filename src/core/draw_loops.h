@@ -1,0 +1,213 @@
+// The loops of draw_kernels.h for one instruction set; see kernel_loops.h.
+
+#include "vector_types.h"
+
+constexpr Index kParts = kAbreast / kLanes;
+
+MIV_INLINE void subtract_product(const Memory& a, const Memory& b, double* from) {
+  Vector product = a * b;
+#if MIV_LANES == 8
+  __asm__("" : "+v"(product));
+#endif
+  to(from) = at(from) - product;
+}
+
+// y -= f x, y += f x, y = x * f, for eight replicates.
+MIV_INLINE void take(const double* f, const double* x, double* y) {
+  for (Index r = 0; r < kAbreast; r += kLanes) subtract_product(at(f + r), at(x + r), y + r);
+}
+
+MIV_INLINE void put(const double* f, const double* x, double* y) {
+  for (Index r = 0; r < kAbreast; r += kLanes) {
+    Vector sum = at(y + r);
+    add_product(at(f + r), at(x + r), sum);
+    to(y + r) = sum;
+  }
+}
+
+MIV_INLINE void put_scaled(double f, const double* x, double* y) {
+  for (Index r = 0; r < kAbreast; r += kLanes) {
+    Vector sum = at(y + r);
+    add_scaled(f, at(x + r), sum);
+    to(y + r) = sum;
+  }
+}
+
+MIV_INLINE void times(const double* x, const double* f, double* out) {
+  for (Index r = 0; r < kAbreast; r += kLanes) to(out + r) = at(x + r) * at(f + r);
+}
+
+MIV_INLINE void clear(double* x, Index n) {
+  for (Index i = 0; i < n; ++i) x[i] = 0;
+}
+
+MIV_TARGET void add_outer(const double* rows, Index stride, Index count, const int* where, Index basis, Index width, double* blocks, Index block_stride) {
+  for (Index i = 0; i < count; ++i, rows += stride) {
+    double* out = blocks + (where ? static_cast<Index>(where[i]) : i) * block_stride;
+    for (Index j = 0; j < basis; ++j) {
+      const Index length = width - j;
+      for (Index c = 0; c < length; c += kLanes) {
+        Vector sum = at(out + c);
+        add_scaled(rows[j], at(rows + j + c), sum);
+        to(out + c) = sum;
+      }
+      out += length;
+    }
+  }
+}
+
+// `Columns` columns for eight replicates; the sums stay in registers.
+template <std::size_t... I>
+MIV_INLINE void product_columns(const double* w, Index units, const double* b, Index b_stride, double* c, std::index_sequence<I...>) {
+  for (Index r = 0; r < kAbreast; r += kLanes) {
+    Vector sum[sizeof...(I)] = {};
+    const double* weight = w + r;
+    const double* value = b;
+    for (Index u = 0; u < units; ++u, weight += kAbreast, value += b_stride) {
+      const Vector now = at(weight);
+      (add_scaled(value[I], now, sum[I]), ...);
+    }
+    ((to(c + static_cast<Index>(I) * kAbreast + r) = at(c + static_cast<Index>(I) * kAbreast + r) + sum[I]), ...);
+  }
+}
+
+MIV_TARGET void product(const double* w, Index units, const double* b, Index b_stride, Index columns, double* c) {
+  Index j = 0;
+#if MIV_LANES == 8
+  for (; j + 16 <= columns; j += 16) product_columns(w, units, b + j, b_stride, c + j * kAbreast, std::make_index_sequence<16>());
+#endif
+#if MIV_LANES > 2
+  for (; j + 8 <= columns; j += 8) product_columns(w, units, b + j, b_stride, c + j * kAbreast, std::make_index_sequence<8>());
+#endif
+  for (; j + 4 <= columns; j += 4) product_columns(w, units, b + j, b_stride, c + j * kAbreast, std::make_index_sequence<4>());
+  for (; j < columns; ++j) product_columns(w, units, b + j, b_stride, c + j * kAbreast, std::make_index_sequence<1>());
+}
+
+// 1 / x where x counts, else 0: whoever is left out of a draw then adds nothing.
+MIV_INLINE void invert(const double* x, double* out) {
+  for (Index r = 0; r < kAbreast; ++r) out[r] = x[r] > kPivotFloor ? 1.0 / x[r] : 0.0;
+}
+
+MIV_TARGET void fold_group(const double* s, Index basis, Index width, double* c) {
+  double inverse[kAbreast], f[kAbreast];
+  invert(s, inverse);
+  s += kAbreast;
+  for (Index j = 0; j < basis; ++j) {
+    times(s + j * kAbreast, inverse, f);
+    for (Index i = j; i < width; ++i, c += kAbreast) take(f, s + i * kAbreast, c);
+  }
+}
+
+// Row j of the packed block becomes row j of L' (1 on its diagonal); returns through d the pivots.
+MIV_INLINE void factorise(Index basis, Index width, double* c, double* d) {
+  double inverse[kAbreast], f[kAbreast];
+  for (Index j = 0; j < basis; ++j) {
+    double* row = c + block_at(j, j, width) * kAbreast;
+    for (Index r = 0; r < kAbreast; ++r) d[j * kAbreast + r] = row[r] > kPivotFloor ? row[r] : 0.0;
+    invert(row, inverse);
+    for (Index i = j + 1; i < basis; ++i) {
+      times(row + (i - j) * kAbreast, inverse, f);
+      double* below = c + block_at(i, i, width) * kAbreast;
+      for (Index k = i; k < width; ++k) take(f, row + (k - j) * kAbreast, below + (k - i) * kAbreast);
+    }
+    for (Index k = j; k < width; ++k) times(row + (k - j) * kAbreast, inverse, row + (k - j) * kAbreast);
+  }
+}
+
+// others on the draw's own triangle: L' on_basis + the part of L' that belongs to them.
+MIV_INLINE void turn_others(const SolveShape& shape, const double* c, double* out) {
+  const Index m = shape.basis(), width = shape.width();
+  for (Index o = 0; o <= shape.beliefs; ++o)
+    for (Index j = 0; j < m; ++j, out += kAbreast) {
+      const double* row = c + block_at(j, j, width) * kAbreast;
+      for (Index r = 0; r < kAbreast; r += kLanes) to(out + r) = at(row + (m + o - j) * kAbreast + r);
+      for (Index i = j; i < m; ++i) put_scaled(shape.on_basis[o * m + i], row + (i - j) * kAbreast, out);
+    }
+}
+
+// p x p systems of eight replicates by elimination; normal is row-major, rhs becomes the solution, NaN where a pivot is 0.
+MIV_INLINE void solve_beliefs(Index p, double* normal, double* rhs) {
+  double f[kAbreast], inverse[kAbreast];
+  const auto cell = [&](Index i, Index j) { return normal + (i * p + j) * kAbreast; };
+  for (Index j = 0; j < p; ++j) {
+    for (Index r = 0; r < kAbreast; ++r) inverse[r] = 1.0 / cell(j, j)[r];
+    for (Index i = j + 1; i < p; ++i) {
+      times(cell(i, j), inverse, f);
+      for (Index k = j; k < p; ++k) take(f, cell(j, k), cell(i, k));
+      take(f, rhs + j * kAbreast, rhs + i * kAbreast);
+    }
+  }
+  for (Index j = p - 1; j >= 0; --j) {
+    for (Index k = j + 1; k < p; ++k) take(cell(j, k), rhs + k * kAbreast, rhs + j * kAbreast);
+    for (Index r = 0; r < kAbreast; ++r) rhs[j * kAbreast + r] = rhs[j * kAbreast + r] / cell(j, j)[r];
+  }
+}
+
+MIV_TARGET void solve_draws(const SolveShape& shape, double* c, double* scratch, double* out) {
+  const Index m = shape.basis(), w = shape.exogenous, p = shape.beliefs, width = shape.width();
+  double* d = scratch;
+  double* t = d + m * kAbreast;                      // others on the triangle: (p + 1) x m
+  double* normal = t + (p + 1) * m * kAbreast;       // p x p
+  double f[kAbreast];
+  factorise(m, width, c, d);
+  turn_others(shape, c, t);
+  const auto on = [&](Index o, Index j) { return t + (o * m + j) * kAbreast; };
+  double* beta = out + w * kAbreast;
+  clear(normal, p * p * kAbreast);
+  clear(beta, p * kAbreast);
+  for (Index z = w; z < m; ++z)
+    for (Index i = 0; i < p; ++i) {
+      times(d + z * kAbreast, on(i, z), f);
+      for (Index j = 0; j < p; ++j) put(f, on(j, z), normal + (i * p + j) * kAbreast);
+      put(f, on(p, z), beta + i * kAbreast);
+    }
+  solve_beliefs(p, normal, beta);
+  for (Index j = w - 1; j >= 0; --j) {
+    double* gamma = out + j * kAbreast;
+    for (Index r = 0; r < kAbreast; r += kLanes) to(gamma + r) = at(on(p, j) + r);
+    for (Index i = 0; i < p; ++i) take(beta + i * kAbreast, on(i, j), gamma);
+    const double* row = c + block_at(j, j, width) * kAbreast;
+    for (Index i = j + 1; i < w; ++i) take(out + i * kAbreast, row + (i - j) * kAbreast, gamma);
+  }
+}
+
+// -log of (bits + 1/2) / 2^32: exponent and mantissa apart, the mantissa by the series of the inverse hyperbolic tangent.
+MIV_TARGET void exponentials(const std::uint32_t* bits, Index n, double* out) {
+  constexpr double kLog2 = 0.69314718055994530942;
+  constexpr double kRootHalf = 0.70710678118654752440;
+  for (Index i = 0; i < n; ++i) {
+    const double u = (static_cast<double>(bits[i]) + 0.5) * 0x1p-32;
+    std::int64_t word;
+    std::memcpy(&word, &u, sizeof word);
+    double exponent = static_cast<double>(static_cast<int>(word >> 52) - 1022);
+    const std::int64_t half = (word & 0x000FFFFFFFFFFFFFLL) | 0x3FE0000000000000LL;
+    double m;
+    std::memcpy(&m, &half, sizeof m);
+    const bool low = m < kRootHalf;
+    m = low ? m + m : m;
+    exponent = low ? exponent - 1 : exponent;
+    const double s = (m - 1) / (m + 1), square = rounded(s * s);
+    double sum = 2.0 / 21;
+    for (int k = 19; k >= 3; k -= 2) sum = rounded(sum * square) + 2.0 / k;
+    sum = rounded(sum * square) + 2.0;
+    out[i] = -(rounded(sum * s) + rounded(exponent * kLog2));
+  }
+}
+
+MIV_TARGET double spin(Index rounds, double* sink) {
+  Vector sum[12] = {};
+  const Vector value = Vector{} + 1.0000001;
+  double weight = 0.9999999;
+  for (Index i = 0; i < rounds; ++i)
+    for (int j = 0; j < 12; ++j) {
+      Vector product = value * weight;
+      __asm__("" : "+x"(product));
+      sum[j] += product;
+    }
+  for (int j = 0; j < 12; ++j) sink[0] += sum[j][0];
+  return 2.0 * 12 * kLanes * static_cast<double>(rounds);
+}
+
+constexpr Kernels kTable = {add_outer, product, fold_group, solve_draws, exponentials, spin};
+
+#include "vector_end.h"
