@@ -1,18 +1,10 @@
-// The loops of permute.cpp for one instruction set, included once for each inside a namespace of its own (MIV_LANES, MIV_NAME and
-// MIV_TARGET as in kernel_loops.h). Lanes are assignments and a sum runs down the rows, so vectors cannot change a digit; products
+// The loops of permute.cpp for one instruction set, included once for each inside a namespace of its own (MIV_LANES and
+// MIV_TARGET as in vector_types.h). Lanes are assignments and a sum runs down the rows, so vectors cannot change a digit; products
 // are rounded before they are added. A block is kPermuteRows x kDraws, row by row.
 
-#define MIV_INLINE inline __attribute__((always_inline)) MIV_TARGET
+#include "vector_types.h"
 
 constexpr int kVectors = kDraws / MIV_LANES;  // of a row of a block
-
-typedef double Vector __attribute__((vector_size(8 * MIV_LANES)));
-typedef double Memory __attribute__((vector_size(8 * MIV_LANES), aligned(8), may_alias));
-typedef long long Bits __attribute__((vector_size(8 * MIV_LANES)));
-
-MIV_INLINE const Memory& at(const double* p) { return *reinterpret_cast<const Memory*>(p); }
-
-MIV_INLINE Memory& to(double* p) { return *reinterpret_cast<Memory*>(p); }
 
 MIV_INLINE void rounded(Vector& product) {
 #if MIV_LANES == 8
@@ -20,18 +12,6 @@ MIV_INLINE void rounded(Vector& product) {
 #else
   (void)product;
 #endif
-}
-
-MIV_INLINE void add_product(const Memory& a, const Memory& b, Vector& sum) {
-  Vector product = a * b;
-  rounded(product);
-  sum += product;
-}
-
-MIV_INLINE void add_scaled(double scale, const Memory& a, Vector& sum) {
-  Vector product = a * scale;
-  rounded(product);
-  sum += product;
 }
 
 MIV_INLINE void take_scaled(double scale, const Memory& a, Vector& sum) {
@@ -210,9 +190,6 @@ MIV_TARGET void take_groups(double* block, const double* weight, const int* ids,
   }
 }
 
-constexpr Loops kTable = {MIV_NAME, fill_block, take_shares, dot_columns, net_columns, net_block, dot_blocks, residual, times, score_rows, add_to_groups, take_groups};
+constexpr Loops kTable = {fill_block, take_shares, dot_columns, net_columns, net_block, dot_blocks, residual, times, score_rows, add_to_groups, take_groups};
 
-#undef MIV_INLINE
-#undef MIV_LANES
-#undef MIV_NAME
-#undef MIV_TARGET
+#include "vector_end.h"
