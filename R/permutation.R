@@ -14,7 +14,7 @@ permutation_draws <- function(fit, R, seed, way = NULL, progress = NULL) {
 permutation_setup <- function(fit, way) {
   problem <- check_permutable(fit)
   kept <- kept_of(fit)
-  people <- list(arm = arm_positions(fit, kept), strata = kept_ids(stratum_index(problem, kept), kept), weights = kept_weights(problem, kept))
+  people <- list(arm = arm_positions(fit, kept), strata = kept_ids(stratum_index(problem, kept), kept), weights = kept_weights(fit, problem))
   drawn <- read_assignment(fit, problem, people, way, kept)
   columns <- permutation_columns(fit, problem, people, drawn, kept)
   cluster <- kept_ids(way, kept)
@@ -58,10 +58,6 @@ arm_positions <- function(fit, kept) {
 kept_ids <- function(index, kept) {
   if (is.null(index)) return(list(ids = NULL, count = 0))
   list(ids = as.integer(keep_rows(index$ids, kept)), count = index$count, label = index$label)
-}
-
-kept_weights <- function(problem, kept) {
-  if (problem$weights >= 0) as.numeric(keep_rows(problem$sources$vectors[[problem$weights + 1L]], kept))
 }
 
 in_order <- function(x, order) if (is.null(x)) NULL else if (is.matrix(x)) x[order, , drop = FALSE] else x[order]
@@ -162,7 +158,7 @@ permutation_columns <- function(fit, problem, people, drawn, kept) {
   effect <- if (length(problem$effects)) effect_index(problem, problem$effects[[1]], kept)
   groups <- kept_ids(effect, kept)
   root <- sqrt(if (is.null(people$weights)) rep(1, nrow(x)) else people$weights)
-  net <- net_of(x[, setdiff(exogenous, moving), drop = FALSE], 0 %in% fit$places$exogenous, groups, root)
+  net <- net_of_fixed(x[, setdiff(exogenous, moving), drop = FALSE], 0 %in% fit$places$exogenous, groups, root)
   places <- c(moving, fit$places$instruments)
   shares_move <- problem$centred && !is.null(people$strata$ids) && (drawn$by_cluster || !is.null(people$weights))
   start <- centred_start(problem, by_arm[[1]][, places, drop = FALSE], lapply(steps, function(d) d[, places, drop = FALSE]), length(moving), people, shares_move)
@@ -202,7 +198,7 @@ fit_shares <- function(people, arms) {
 }
 
 # list(basis: orthonormal columns of what is fixed, in root-weight coordinates and net of the absorbed effect; of(): a column net of both)
-net_of <- function(controls, constant, groups, root) {
+net_of_fixed <- function(controls, constant, groups, root) {
   at <- groups$ids + 1L
   out_groups <- function(m) if (is.null(groups$ids)) m else m - root * (rowsum(root * m, at) / as.vector(rowsum(root^2, at)))[at, , drop = FALSE]
   if (constant || !is.null(groups$ids)) controls <- sweep(controls, 2, colMeans(controls))
