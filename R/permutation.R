@@ -46,7 +46,7 @@ check_controls_fixed <- function(fit, problem) {
   moves <- Filter(function(expr) any(arm %in% all.vars(expr)), c(problem$control_exprs, lapply(problem$effects, `[[`, "expr")))
   if (length(moves) == 0) return(invisible(problem))
   abort_miv("arm_among_controls", "%d control%s made of the arm `%s` (%s) and would change with every draw; take %s out, or use `arm_control = TRUE`.", length(moves),
-            if (length(moves) == 1) " is" else "s are", fit$experiment$arm$label, quote_names(vapply(moves, deparse_one, "")), if (length(moves) == 1) "it" else "them")
+            if (length(moves) == 1) " is" else "s are", fit$experiment$roles$arm$label, quote_names(vapply(moves, deparse_one, "")), if (length(moves) == 1) "it" else "them")
 }
 
 # 0 for the base arm, then the informed arms in their order, for the people in the fit.
