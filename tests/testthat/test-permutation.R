@@ -285,6 +285,13 @@ test_that("what cannot be drawn is refused, with the reason", {
   refused(quietly(miv(y ~ age, by_group(p, probability = ~p))), "bad_probability", "per cluster")
 })
 
+test_that("probabilities named by arm are those of the arms drawn", {
+  fit <- quietly(miv(y ~ age, three_arms_experiment(probability = c(high = 0.5, low = 0.2))))
+  shares <- table(factor(miv:::permuted_arms(fit, 1, 200), 0:2)) / (200 * nobs(fit))
+  want <- c(none = 0.3, low = 0.2, high = 0.5)[fit$experiment$arm$levels]
+  expect_lt(max(abs(shares - want)), 4.5 * sqrt(0.25 / (200 * nobs(fit))))
+})
+
 test_that("with given probabilities a stratum may have one arm only", {
   d <- passive_data()
   d <- transform(d, stratum = ifelse(told == 1 & age > 60, 9, stratum))
