@@ -23,9 +23,9 @@ fit_problem <- function(problem, choice, scores = "usual") {
   answer
 }
 
-run_core <- function(problem, sample, choice, scores, wide = FALSE) {
+run_core <- function(problem, sample, choice, scores, wide = FALSE, clusters = NULL) {
   absorbed <- absorb(problem, sample)
-  clusters <- cluster_indices(problem, choice, sample$kept)
+  if (is.null(clusters)) clusters <- cluster_indices(problem, choice, sample$kept)
   request <- c(meat_request(choice, absorbed$match(clusters), scores == "heterogeneous"),
                list(threads = threads(), reference = absorbed$reference, wide = wide))
   answer <- tsls_cpp(absorbed$design, request)

@@ -2,7 +2,7 @@
 # Anderson-Rubin regression at every draw. Exact under the sharp null Y_i(x) = b0 x + U_i; method.md, section 5.
 
 # fit: of miv(), one belief. way: NULL or the index of the one cluster variable (list(ids, count, label), ids by row of the data).
-# progress: NULL or a function of the number of draws done. Parts are columns Z'y (l), Z'x (l), S_yy, S_yx, S_xx (l x l each), one row
+# progress: NULL or a function of the share done. Parts are columns Z'y (l), Z'x (l), S_yy, S_yx, S_xx (l x l each), one row
 # per draw; permutation_statistic() makes statistics of them at any null. flops: floating-point operations of one draw.
 permutation_draws <- function(fit, R, seed, way = NULL, progress = NULL) {
   setup <- permutation_setup(fit, way)

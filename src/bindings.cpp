@@ -5,8 +5,10 @@
 #include "core/cluster_index.h"
 #include "core/covariance.h"
 #include "core/effect_weights.h"
+#include "blas_arma.h"
 #include "core/kernels.h"
 #include "core/permute.h"
+#include "core/resample.h"
 
 namespace {
 
@@ -177,6 +179,49 @@ miv::PermuteProblem as_permutation(const Rcpp::List& problem) {
   return out;
 }
 
+// list(scheme, draws, seed, memory, blas)
+miv::DrawRequest8 as_draw_request(const Rcpp::List& request) {
+  miv::DrawRequest8 out;
+  out.scheme = static_cast<miv::Scheme>(Rcpp::as<int>(request["scheme"]));
+  out.draws = as_index(request["draws"]);
+  out.seed = static_cast<std::uint64_t>(Rcpp::as<double>(request["seed"]));
+  out.memory = Rcpp::as<double>(request["memory"]);
+  if (Rcpp::as<bool>(request["blas"])) out.multiply = miv::multiply_on_blas;
+  return out;
+}
+
+// With a function of R that hears the share done.
+miv::Workers as_loud_workers(const Rcpp::List& request) {
+  miv::Workers out = as_workers(request["threads"]);
+  if (Rf_isNull(request["progress"])) return out;
+  const Rcpp::Function tell = request["progress"];
+  out.progress = [tell](double share) { tell(share); };
+  return out;
+}
+
+miv::Groups as_units(SEXP units) { return Rf_isNull(units) ? miv::Groups() : as_groups(Rcpp::List::create(units))[0]; }
+
+Rcpp::List wrap_report(const miv::DrawReport& report) {
+  return Rcpp::List::create(Rcpp::Named("units") = static_cast<double>(report.units), Rcpp::Named("columns") = static_cast<double>(report.columns),
+                            Rcpp::Named("stored") = report.stored, Rcpp::Named("blas") = report.multiplied_elsewhere, Rcpp::Named("flops") = report.flops,
+                            Rcpp::Named("kernel") = miv::kernel_name());
+}
+
+// A design solved again; the fit that R has came from it, so that no verdict is left.
+struct Solved {
+  Solved(const Rcpp::List& design_list, const Rcpp::List& request, const miv::Workers& workers) : design(as_design(design_list)) {
+    miv::check_design(design);
+    factor = miv::factorise(design, Rcpp::as<miv::VectorXd>(request["reference"]), false, workers);
+    fit = miv::solve_tsls(design, factor);
+    if (fit.verdict != miv::Verdict::kOk) Rcpp::stop("the fit cannot be made again");
+    user = miv::to_user(design, factor, fit);
+  }
+  miv::Design design;
+  miv::Factor factor;
+  miv::TslsFit fit;
+  miv::ToUser user;
+};
+
 }  // namespace
 
 // [[Rcpp::export(rng = false)]]
@@ -305,18 +350,14 @@ Eigen::MatrixXd arm_totals_cpp(Rcpp::List people, int arm, std::vector<double> v
   return miv::arm_totals(design, arm, values, as_ids(strata), static_cast<miv::Index>(n_strata));
 }
 
-// Parts of the permutation statistic, the arms as they were first; request: list(draws, seed, threads, progress: function of draws done or NULL).
+// Parts of the permutation statistic, the arms as they were first; request: list(draws, seed, threads, progress).
 // [[Rcpp::export(rng = false)]]
 Rcpp::List permute_cpp(Rcpp::List problem_list, Rcpp::List request_list) {
   const miv::PermuteProblem problem = as_permutation(problem_list);
   miv::PermuteRequest request;
   request.draws = as_index(request_list["draws"]);
   request.seed = static_cast<std::uint64_t>(Rcpp::as<double>(request_list["seed"]));
-  if (!Rf_isNull(request_list["progress"])) {
-    const Rcpp::Function progress = request_list["progress"];
-    request.progress = [progress](miv::Index done) { progress(static_cast<double>(done)); };
-  }
-  const miv::MatrixXd parts = miv::permute(problem, request, as_workers(request_list["threads"]));
+  const miv::MatrixXd parts = miv::permute(problem, request, as_loud_workers(request_list));
   return Rcpp::List::create(Rcpp::Named("parts") = parts, Rcpp::Named("work") = miv::permute_work(problem), Rcpp::Named("kernel") = miv::kernel_name());
 }
 
@@ -331,4 +372,36 @@ Eigen::MatrixXi drawn_arms_cpp(Rcpp::List drawn, double seed, double first, doub
 std::string choose_kernel_cpp(bool portable) {
   miv::choose_kernel(portable ? miv::Kernel::kPortable : miv::Kernel::kBest);
   return miv::kernel_name();
+}
+
+// Draws of the coefficients, one row each; request: list(scheme, draws, seed, memory, blas, threads, progress, reference, units, by_group).
+// [[Rcpp::export(rng = false)]]
+Rcpp::List draw_coefficients_cpp(Rcpp::List design_list, Rcpp::List request) {
+  const miv::Workers workers = as_loud_workers(request);
+  const Solved solved(design_list, request, workers);
+  const miv::Drawn drawn = miv::draw_coefficients(solved.design, solved.factor, solved.fit, solved.user, as_units(request["units"]),
+                                                  Rcpp::as<bool>(request["by_group"]), as_draw_request(request), workers);
+  return Rcpp::List::create(Rcpp::Named("draws") = drawn.values, Rcpp::Named("report") = wrap_report(drawn.report));
+}
+
+// t* of the wild bootstrap at each null value of the belief's effect, in the user's units: draws x nulls, and t itself.
+// [[Rcpp::export(rng = false)]]
+Rcpp::List draw_wild_cpp(Rcpp::List design_list, Rcpp::List request, Eigen::VectorXd nulls) {
+  const miv::Workers workers = as_loud_workers(request);
+  const Solved solved(design_list, request, workers);
+  const miv::Index belief = solved.user.map.rows() - 1;
+  const miv::WildDrawn drawn = miv::draw_wild(solved.design, solved.factor, solved.fit, as_units(request["units"]),
+                                              nulls / solved.user.map(belief, belief), as_draw_request(request), workers);
+  return Rcpp::List::create(Rcpp::Named("draws") = drawn.values, Rcpp::Named("observed") = drawn.observed, Rcpp::Named("report") = wrap_report(drawn.report));
+}
+
+// Multiplications and additions a second of one thread.
+// [[Rcpp::export(rng = false)]]
+double measure_rate_cpp() { return miv::measure_rate(); }
+
+// Weights of the units in each draw, units x draws: for tests and for those who want to see them.
+// [[Rcpp::export(rng = false)]]
+Eigen::MatrixXd unit_weights_cpp(int scheme, double units, double draws, double seed) {
+  miv::UnitWeights weights(static_cast<miv::Scheme>(scheme), static_cast<miv::Index>(units), static_cast<std::uint64_t>(seed));
+  return miv::draw_matrix(weights, static_cast<miv::Index>(units), static_cast<miv::Index>(draws));
 }

@@ -398,7 +398,7 @@ MatrixXd permute(const PermuteProblem& problem, const PermuteRequest& request, c
         batch.run(masks.draw(request.seed, static_cast<std::uint64_t>(b * kDraws)), std::min(kDraws, request.draws - b * kDraws), out, 1 + b * kDraws);
     });
     poll();
-    if (request.progress) request.progress(std::min(request.draws, (begin + size) * kDraws));
+    if (workers.progress) workers.progress(static_cast<double>(begin + size) / static_cast<double>(batches));
   }
   return out;
 }

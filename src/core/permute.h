@@ -36,7 +36,6 @@ void check_permutation(const PermuteProblem& problem);
 struct PermuteRequest {
   Index draws = 0;
   std::uint64_t seed = 0;
-  std::function<void(Index)> progress;  // told how many are done, between waves
 };
 
 // (1 + draws) x parts, the arms as they were first: Z'y (l), Z'x (l), S_yy, S_yx, S_xx (l x l, symmetric), with Z the instruments net of
