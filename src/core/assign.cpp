@@ -1,6 +1,7 @@
 #include "assign.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -18,26 +19,24 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 Mask bit(Index draw) { return static_cast<Mask>(1U << draw); }
 
-// The random words of one replicate in one stratum, in order. Purposes do not share counters.
+// Counters of one purpose in one stratum: no two share one.
 enum class Purpose : std::uint64_t { kStart = 0, kPick = 1, kProbability = 2 };
 
-class Words {
+std::uint64_t first_counter(Purpose purpose, Index stratum) {
+  return static_cast<std::uint64_t>(purpose) << 62 | static_cast<std::uint64_t>(stratum) << 31;
+}
+
+// `count` random words of one purpose, all at once.
+void many_words(std::uint64_t seed, std::uint64_t replicate, Index stratum, Purpose purpose, Index count, std::vector<std::uint32_t>& out) {
+  const Index spans = (count + kSpanWords - 1) / kSpanWords;
+  out.resize(at(spans * kSpanWords));
+  random_words(seed, replicate, static_cast<std::int64_t>(first_counter(purpose, stratum) / 8), spans, out.data());
+}
+
+// Numbers picked one after another in one stratum of one replicate.
+class Picks {
  public:
-  Words(std::uint64_t seed, std::uint64_t replicate, Index stratum, Purpose purpose)
-      : seed_(seed), replicate_(replicate), counter_(static_cast<std::uint64_t>(purpose) << 62 | static_cast<std::uint64_t>(stratum) << 31) {}
-
-  std::uint32_t next() {
-    if (used_ == 4) {
-      block_ = philox(seed_, counter_++, replicate_);
-      used_ = 0;
-    }
-    return block_[used_++];
-  }
-
-  std::uint64_t next64() {
-    const std::uint64_t low = next();
-    return low | static_cast<std::uint64_t>(next()) << 32;
-  }
+  Picks(std::uint64_t seed, std::uint64_t replicate, Index stratum) : seed_(seed), replicate_(replicate), counter_(first_counter(Purpose::kPick, stratum)) {}
 
   // Uniform on 0 .. bound - 1, exactly (Lemire 2019: the few words that would favour some values are drawn again).
   Index below(Index bound) {
@@ -51,41 +50,65 @@ class Words {
   }
 
  private:
+  std::uint32_t next() {
+    if (used_ == 4) {
+      block_ = philox(seed_, counter_++, replicate_);
+      used_ = 0;
+    }
+    return block_[used_++];
+  }
+
   std::uint64_t seed_, replicate_, counter_;
   Block block_{};
   std::size_t used_ = 4;
 };
 
-// A share as `share / 2^bits`, with as few bits as leave a correction of half the root of the stratum.
+// A share as `share / 2^bits`.
 struct Share {
   int bits = 1;
   unsigned share = 0;
 };
 
+// The fewest bits that pay: one more costs every unit as much as one unit to be corrected in 128 (measured on one machine; any is right).
 Share start_share(Index chosen, Index units) {
-  const double p = static_cast<double>(chosen) / static_cast<double>(units), near = 0.5 / std::sqrt(static_cast<double>(units));
-  Share out;
-  for (;; ++out.bits) {
-    out.share = static_cast<unsigned>(std::lround(std::ldexp(p, out.bits)));
-    if (out.bits == kMostBits || std::abs(std::ldexp(out.share, -out.bits) - p) <= near) return out;
+  const double p = static_cast<double>(chosen) / static_cast<double>(units);
+  Share best;
+  double least = 1e9;
+  for (int bits = 1; bits <= kMostBits; ++bits) {
+    const unsigned share = static_cast<unsigned>(std::lround(std::ldexp(p, bits)));
+    const double cost = bits + 128 * std::abs(std::ldexp(share, -bits) - p);
+    if (cost < least) best = {bits, share}, least = cost;
   }
+  return best;
 }
 
 // Sixty-four independent units, each 1 with the share's chance: its binary digits compared with as many random ones, last digit first.
-std::uint64_t bernoulli64(const Share& share, Words& words) {
+std::uint64_t bernoulli64(const Share& share, const std::uint32_t* words) {
   if (share.share >> share.bits) return ~std::uint64_t{0};
   std::uint64_t below = 0;
-  for (int b = 0; b < share.bits; ++b) {
-    const std::uint64_t random = words.next64();
+  for (int b = 0; b < share.bits; ++b, words += 2) {
+    const std::uint64_t random = words[0] | static_cast<std::uint64_t>(words[1]) << 32;
     below = share.share >> b & 1 ? below | ~random : below & ~random;
   }
   return below;
 }
 
-int ones(std::uint64_t x) {
-  int count = 0;
-  for (; x; x &= x - 1) ++count;
-  return count;
+typedef Mask Masks __attribute__((vector_size(16)));
+typedef Mask Memory __attribute__((vector_size(16), aligned(2), may_alias));
+using ByteMasks = std::array<Masks, 256>;
+
+// By byte: which of eight units its bits put in.
+ByteMasks byte_masks() {
+  ByteMasks out{};
+  for (unsigned byte = 0; byte < 256; ++byte)
+    for (unsigned i = 0; i < 8; ++i) out[byte][i] = static_cast<Mask>(byte >> i & 1 ? 0xFFFF : 0);
+  return out;
+}
+
+Index ones(std::uint64_t x) {
+  x -= x >> 1 & 0x5555555555555555;
+  x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
+  return static_cast<Index>(((x + (x >> 4)) & 0x0F0F0F0F0F0F0F0F) * 0x0101010101010101 >> 56);
 }
 
 // Exactly `chosen` of the units, every set equally likely: independent units are exchangeable, and so is what uniform picks
@@ -94,9 +117,10 @@ class Chooser {
  public:
   void choose(Index chosen, Index units, std::uint64_t seed, std::uint64_t replicate, Index stratum) {
     bits_.assign(at((units + 63) / 64), 0);
-    Words words(seed, replicate, stratum, Purpose::kStart), picks(seed, replicate, stratum, Purpose::kPick);
+    Picks picks(seed, replicate, stratum);
     const Share share = start_share(chosen, units);
-    for (std::uint64_t& w : bits_) w = bernoulli64(share, words);
+    many_words(seed, replicate, stratum, Purpose::kStart, static_cast<Index>(bits_.size()) * 2 * share.bits, words_);
+    for (std::size_t i = 0; i < bits_.size(); ++i) bits_[i] = bernoulli64(share, words_.data() + i * at(2 * share.bits));
     if (units % 64) bits_.back() &= (std::uint64_t{1} << units % 64) - 1;
     Index count = 0;
     for (const std::uint64_t w : bits_) count += ones(w);
@@ -109,12 +133,19 @@ class Chooser {
   }
 
   void spread(Index units, Mask mark, Mask* out) const {
-    for (Index i = 0; i < units; ++i) out[i] = static_cast<Mask>(out[i] | (has(i) ? mark : 0));
+    static const ByteMasks table = byte_masks();
+    Index i = 0;
+    for (; i + 8 <= units; i += 8) {
+      const Masks on = table[at(bits_[at(i / 64)] >> i % 64 & 255)] & mark;
+      *reinterpret_cast<Memory*>(out + i) |= on;
+    }
+    for (; i < units; ++i) out[i] = static_cast<Mask>(out[i] | (has(i) ? mark : 0));
   }
 
  private:
   bool has(Index i) const { return bits_[at(i / 64)] >> i % 64 & 1; }
   std::vector<std::uint64_t> bits_;
+  std::vector<std::uint32_t> words_;
 };
 
 class Drawer {
@@ -137,23 +168,23 @@ class Drawer {
  private:
   // The places of a partial shuffle are the units, handed out arm by arm; the base keeps the rest.
   void shuffle(Index s, Index units, std::uint64_t replicate, Mask mark) {
-    Words words(seed_, replicate, s, Purpose::kPick);
+    Picks picks(seed_, replicate, s);
     order_.resize(at(units));
     std::iota(order_.begin(), order_.end(), Index{0});
     Index taken = 0;
     for (Index a = 0; a < a_.arms; ++a) {
       Mask* out = out_ + a * a_.units + a_.first[at(s)];
       for (Index k = 0; k < a_.counts[at(a + a_.arms * s)]; ++k, ++taken) {
-        std::swap(order_[at(taken)], order_[at(taken + words.below(units - taken))]);
+        std::swap(order_[at(taken)], order_[at(taken + picks.below(units - taken))]);
         out[order_[at(taken)]] = static_cast<Mask>(out[order_[at(taken)]] | mark);
       }
     }
   }
 
   void draw_known(std::uint64_t replicate, Mask mark) {
-    Words words(seed_, replicate, 0, Purpose::kProbability);
+    many_words(seed_, replicate, 0, Purpose::kProbability, a_.units, words_);
     for (Index i = 0; i < a_.units; ++i) {
-      const double u = (words.next() + 0.5) / 4294967296.0;
+      const double u = (words_[at(i)] + 0.5) / 4294967296.0;
       for (Index a = 0; a < a_.arms; ++a) {
         if (!(u < a_.probability[a * a_.units + i])) continue;
         out_[a * a_.units + i] = static_cast<Mask>(out_[a * a_.units + i] | mark);
@@ -167,6 +198,7 @@ class Drawer {
   Mask* out_;
   Chooser chooser_;
   std::vector<Index> order_;
+  std::vector<std::uint32_t> words_;
 };
 
 }  // namespace
