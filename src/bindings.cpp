@@ -8,6 +8,7 @@
 #include "core/effect_weights.h"
 #include "blas_arma.h"
 #include "core/kernels.h"
+#include "core/permute.h"
 #include "core/resample.h"
 #include "core/weak_iv.h"
 
@@ -158,6 +159,47 @@ miv::DrawRequest as_draws(const Rcpp::List& request) {
   out.draws = as_index(request["draws"]);
   out.seed = static_cast<std::uint64_t>(Rcpp::as<double>(request["seed"]));
   if (!Rf_isNull(request["units"])) out.units = as_groups(Rcpp::List::create(request["units"]))[0];
+  return out;
+}
+
+const double* as_doubles(SEXP x) { return Rf_isNull(x) ? nullptr : REAL(x); }
+
+std::vector<miv::Index> as_counts(SEXP x) {
+  const std::vector<double> values = Rcpp::as<std::vector<double>>(x);
+  return std::vector<miv::Index>(values.begin(), values.end());
+}
+
+miv::Assignment as_assignment(const Rcpp::List& drawn) {
+  miv::Assignment out;
+  out.units = as_index(drawn["units"]);
+  out.arms = as_index(drawn["arms"]);
+  out.first = as_counts(drawn["first"]);
+  out.counts = as_counts(drawn["counts"]);
+  out.probability = as_doubles(drawn["probability"]);
+  return out;
+}
+
+miv::PermuteProblem as_permutation(const Rcpp::List& problem) {
+  miv::PermuteProblem out;
+  out.rows = as_index(problem["rows"]);
+  out.controls = as_index(problem["controls"]);
+  out.movers = as_index(problem["movers"]);
+  out.moving_controls = as_index(problem["moving_controls"]);
+  out.basis = as_doubles(problem["basis"]);
+  out.outcome = as_doubles(problem["outcome"]);
+  out.belief = as_doubles(problem["belief"]);
+  out.start = as_doubles(problem["start"]);
+  out.step = as_doubles(problem["step"]);
+  out.root_weight = as_doubles(problem["root_weight"]);
+  out.units = as_ids(problem["unit_of_row"]);
+  out.observed = as_ids(problem["observed"]);
+  out.groups = as_ids(problem["groups"]);
+  out.n_groups = as_index(problem["n_groups"]);
+  out.clusters = as_ids(problem["clusters"]);
+  out.n_clusters = as_index(problem["n_clusters"]);
+  out.share_strata = as_ids(problem["share_strata"]);
+  out.n_share_strata = as_index(problem["n_share_strata"]);
+  out.assignment = as_assignment(problem["drawn"]);
   return out;
 }
 
@@ -349,6 +391,23 @@ Eigen::MatrixXd arm_totals_cpp(Rcpp::List people, int arm, std::vector<double> v
   design.kept = as_mask(people["kept"]);
   design.weights = {Rcpp::as<int>(people["weights"]), 1.0};
   return miv::arm_totals(design, arm, values, as_ids(strata), static_cast<miv::Index>(n_strata));
+}
+
+// Parts of the permutation statistic, the arms as they were first; request: list(draws, seed, threads, progress).
+// [[Rcpp::export(rng = false)]]
+Rcpp::List permute_cpp(Rcpp::List problem_list, Rcpp::List request_list) {
+  const miv::PermuteProblem problem = as_permutation(problem_list);
+  miv::PermuteRequest request;
+  request.draws = as_index(request_list["draws"]);
+  request.seed = static_cast<std::uint64_t>(Rcpp::as<double>(request_list["seed"]));
+  const miv::MatrixXd parts = miv::permute(problem, request, as_loud_workers(request_list));
+  return Rcpp::List::create(Rcpp::Named("parts") = parts, Rcpp::Named("work") = miv::permute_work(problem), Rcpp::Named("kernel") = miv::kernel_name());
+}
+
+// Arm of each unit (0: base) in draws first .. first + count - 1.
+// [[Rcpp::export(rng = false)]]
+Eigen::MatrixXi drawn_arms_cpp(Rcpp::List drawn, double seed, double first, double count) {
+  return miv::drawn_arms(as_assignment(drawn), static_cast<std::uint64_t>(seed), static_cast<miv::Index>(first), static_cast<miv::Index>(count));
 }
 
 // The kernel that runs; tests ask for the portable one.
