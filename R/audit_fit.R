@@ -21,8 +21,8 @@ sides_difference <- function(people, a) {
   effects <- fit$coefficients[up]
   difference <- effects[[1]] - effects[[2]]
   se <- sqrt(sum(fit$vcov[up, up] * c(1, -1, -1, 1)))
-  list(up = effects[[1]], down = effects[[2]], difference = difference, se = se, df = fit$df_inference, n = fit$nobs,
-       p = 2 * stats::pt(-abs(difference / se), fit$df_inference))
+  list(up = effects[[1]], down = effects[[2]], difference = difference, se = se, df = least_df(fit, up), n = fit$nobs,
+       p = 2 * stats::pt(-abs(difference / se), least_df(fit, up)))
 }
 
 # The outcome on the belief by side; NULL where a side or an arm on it is empty.

@@ -130,7 +130,7 @@ instrument_tests <- function(fit) {
   v <- fit$vcov[fit$leading, fit$leading, drop = FALSE]
   l <- length(pi)
   f <- wald(pi / sqrt(diag(v)), stats::cov2cor(v)) / l
-  list(F = f, df1 = l, df2 = fit$df_inference, p.value = stats::pf(f, l, fit$df_inference, lower.tail = FALSE), effective_F = effective_f(fit, pi, v))
+  list(F = f, df1 = l, df2 = df_without_cr2(fit), p.value = stats::pf(f, l, df_without_cr2(fit), lower.tail = FALSE), effective_F = effective_f(fit, pi, v))
 }
 
 # The block of (X'WX)^-1 is the inverse of the instruments' cross-products net of the rest.

@@ -2,10 +2,14 @@
 #include <RcppEigen.h>
 
 #include "core/arms.h"
+#include "core/cluster_adjust.h"
 #include "core/cluster_index.h"
 #include "core/covariance.h"
 #include "core/effect_weights.h"
+#include "blas_arma.h"
 #include "core/kernels.h"
+#include "core/permute.h"
+#include "core/resample.h"
 #include "core/weak_iv.h"
 
 namespace {
@@ -121,6 +125,20 @@ Rcpp::List wrap_fit(const miv::Design& design, const miv::Factor& factor, const 
     Rcpp::Named("smallest_pivot") = factor.triangle.smallest_pivot);
 }
 
+void add_adjusted(const miv::Design& design, const miv::Factor& factor, const miv::TslsFit& fit, const miv::ToUser& user, const Rcpp::List& request_list,
+                  const miv::Workers& workers, Rcpp::List& out) {
+  miv::AdjustRequest request;
+  request.kind = static_cast<miv::Adjustment>(Rcpp::as<int>(request_list["adjust"]));
+  request.heterogeneous = Rcpp::as<bool>(request_list["heterogeneous"]);
+  request.clusters = as_groups(request_list["clusters"])[0];
+  const miv::AdjustedMeats meats = miv::adjusted_meats(design, factor, fit, user, request, workers);
+  Rcpp::List first;
+  first.push_back(meats.first);
+  out["covariances"] = Rcpp::List::create(miv::sandwich(fit, user, meats.second));
+  out["first_meats"] = first;
+  if (meats.df.size() > 0) out["satterthwaite"] = meats.df;
+}
+
 Rcpp::List wrap_sums(const miv::CellProblem& problem, const miv::CellSums& sums) {
   return Rcpp::List::create(Rcpp::Named("verdict") = 0, Rcpp::Named("people") = sums.people, Rcpp::Named("weight") = sums.weight, Rcpp::Named("q") = sums.q,
                             Rcpp::Named("belief") = sums.belief, Rcpp::Named("outcome") = sums.outcome, Rcpp::Named("q_belief") = sums.q_belief,
@@ -144,6 +162,90 @@ miv::DrawRequest as_draws(const Rcpp::List& request) {
   return out;
 }
 
+const double* as_doubles(SEXP x) { return Rf_isNull(x) ? nullptr : REAL(x); }
+
+std::vector<miv::Index> as_counts(SEXP x) {
+  const std::vector<double> values = Rcpp::as<std::vector<double>>(x);
+  return std::vector<miv::Index>(values.begin(), values.end());
+}
+
+miv::Assignment as_assignment(const Rcpp::List& drawn) {
+  miv::Assignment out;
+  out.units = as_index(drawn["units"]);
+  out.arms = as_index(drawn["arms"]);
+  out.first = as_counts(drawn["first"]);
+  out.counts = as_counts(drawn["counts"]);
+  out.probability = as_doubles(drawn["probability"]);
+  return out;
+}
+
+miv::PermuteProblem as_permutation(const Rcpp::List& problem) {
+  miv::PermuteProblem out;
+  out.rows = as_index(problem["rows"]);
+  out.controls = as_index(problem["controls"]);
+  out.movers = as_index(problem["movers"]);
+  out.moving_controls = as_index(problem["moving_controls"]);
+  out.basis = as_doubles(problem["basis"]);
+  out.outcome = as_doubles(problem["outcome"]);
+  out.belief = as_doubles(problem["belief"]);
+  out.start = as_doubles(problem["start"]);
+  out.step = as_doubles(problem["step"]);
+  out.root_weight = as_doubles(problem["root_weight"]);
+  out.units = as_ids(problem["unit_of_row"]);
+  out.observed = as_ids(problem["observed"]);
+  out.groups = as_ids(problem["groups"]);
+  out.n_groups = as_index(problem["n_groups"]);
+  out.clusters = as_ids(problem["clusters"]);
+  out.n_clusters = as_index(problem["n_clusters"]);
+  out.share_strata = as_ids(problem["share_strata"]);
+  out.n_share_strata = as_index(problem["n_share_strata"]);
+  out.assignment = as_assignment(problem["drawn"]);
+  return out;
+}
+
+// list(scheme, draws, seed, memory, blas)
+miv::DrawRequest8 as_draw_request(const Rcpp::List& request) {
+  miv::DrawRequest8 out;
+  out.scheme = static_cast<miv::Scheme>(Rcpp::as<int>(request["scheme"]));
+  out.draws = as_index(request["draws"]);
+  out.seed = static_cast<std::uint64_t>(Rcpp::as<double>(request["seed"]));
+  out.memory = Rcpp::as<double>(request["memory"]);
+  if (Rcpp::as<bool>(request["blas"])) out.multiply = miv::multiply_on_blas;
+  return out;
+}
+
+// With a function of R that hears the share done.
+miv::Workers as_loud_workers(const Rcpp::List& request) {
+  miv::Workers out = as_workers(request["threads"]);
+  if (Rf_isNull(request["progress"])) return out;
+  const Rcpp::Function tell = request["progress"];
+  out.progress = [tell](double share) { tell(share); };
+  return out;
+}
+
+miv::Groups as_units(SEXP units) { return Rf_isNull(units) ? miv::Groups() : as_groups(Rcpp::List::create(units))[0]; }
+
+Rcpp::List wrap_report(const miv::DrawReport& report) {
+  return Rcpp::List::create(Rcpp::Named("units") = static_cast<double>(report.units), Rcpp::Named("columns") = static_cast<double>(report.columns),
+                            Rcpp::Named("stored") = report.stored, Rcpp::Named("blas") = report.multiplied_elsewhere, Rcpp::Named("flops") = report.flops,
+                            Rcpp::Named("kernel") = miv::kernel_name());
+}
+
+// A design solved again; the fit that R has came from it, so that no verdict is left.
+struct Solved {
+  Solved(const Rcpp::List& design_list, const Rcpp::List& request, const miv::Workers& workers) : design(as_design(design_list)) {
+    miv::check_design(design);
+    factor = miv::factorise(design, Rcpp::as<miv::VectorXd>(request["reference"]), false, workers);
+    fit = miv::solve_tsls(design, factor);
+    if (fit.verdict != miv::Verdict::kOk) Rcpp::stop("the fit cannot be made again");
+    user = miv::to_user(design, factor, fit);
+  }
+  miv::Design design;
+  miv::Factor factor;
+  miv::TslsFit fit;
+  miv::ToUser user;
+};
+
 }  // namespace
 
 // [[Rcpp::export(rng = false)]]
@@ -163,6 +265,10 @@ Rcpp::List tsls_cpp(Rcpp::List design_list, Rcpp::List request_list) {
   Rcpp::List out = wrap_fit(design, factor, fit, user);
   out["verdict"] = 0;
   if (!Rcpp::as<bool>(request_list["meat"])) return out;
+  if (Rcpp::as<int>(request_list["adjust"]) > 0) {
+    add_adjusted(design, factor, fit, user, request_list, workers, out);
+    return out;
+  }
   const miv::Meats meats = miv::compute_meats(design, factor, fit, as_meats(request_list), workers);
   Rcpp::List second, first;
   for (const miv::MatrixXd& meat : meats.second) second.push_back(miv::sandwich(fit, user, meat));
@@ -287,9 +393,58 @@ Eigen::MatrixXd arm_totals_cpp(Rcpp::List people, int arm, std::vector<double> v
   return miv::arm_totals(design, arm, values, as_ids(strata), static_cast<miv::Index>(n_strata));
 }
 
+// Parts of the permutation statistic, the arms as they were first; request: list(draws, seed, threads, progress).
+// [[Rcpp::export(rng = false)]]
+Rcpp::List permute_cpp(Rcpp::List problem_list, Rcpp::List request_list) {
+  const miv::PermuteProblem problem = as_permutation(problem_list);
+  miv::PermuteRequest request;
+  request.draws = as_index(request_list["draws"]);
+  request.seed = static_cast<std::uint64_t>(Rcpp::as<double>(request_list["seed"]));
+  const miv::MatrixXd parts = miv::permute(problem, request, as_loud_workers(request_list));
+  return Rcpp::List::create(Rcpp::Named("parts") = parts, Rcpp::Named("work") = miv::permute_work(problem), Rcpp::Named("kernel") = miv::kernel_name());
+}
+
+// Arm of each unit (0: base) in draws first .. first + count - 1.
+// [[Rcpp::export(rng = false)]]
+Eigen::MatrixXi drawn_arms_cpp(Rcpp::List drawn, double seed, double first, double count) {
+  return miv::drawn_arms(as_assignment(drawn), static_cast<std::uint64_t>(seed), static_cast<miv::Index>(first), static_cast<miv::Index>(count));
+}
+
 // The kernel that runs; tests ask for the portable one.
 // [[Rcpp::export(rng = false)]]
 std::string choose_kernel_cpp(bool portable) {
   miv::choose_kernel(portable ? miv::Kernel::kPortable : miv::Kernel::kBest);
   return miv::kernel_name();
+}
+
+// Draws of the coefficients, one row each; request: list(scheme, draws, seed, memory, blas, threads, progress, reference, units, by_group).
+// [[Rcpp::export(rng = false)]]
+Rcpp::List draw_coefficients_cpp(Rcpp::List design_list, Rcpp::List request) {
+  const miv::Workers workers = as_loud_workers(request);
+  const Solved solved(design_list, request, workers);
+  const miv::Drawn drawn = miv::draw_coefficients(solved.design, solved.factor, solved.fit, solved.user, as_units(request["units"]),
+                                                  Rcpp::as<bool>(request["by_group"]), as_draw_request(request), workers);
+  return Rcpp::List::create(Rcpp::Named("draws") = drawn.values, Rcpp::Named("report") = wrap_report(drawn.report));
+}
+
+// t* of the wild bootstrap at each null value of the belief's effect, in the user's units: draws x nulls, and t itself.
+// [[Rcpp::export(rng = false)]]
+Rcpp::List draw_wild_cpp(Rcpp::List design_list, Rcpp::List request, Eigen::VectorXd nulls) {
+  const miv::Workers workers = as_loud_workers(request);
+  const Solved solved(design_list, request, workers);
+  const miv::Index belief = solved.user.map.rows() - 1;
+  const miv::WildDrawn drawn = miv::draw_wild(solved.design, solved.factor, solved.fit, as_units(request["units"]),
+                                              nulls / solved.user.map(belief, belief), as_draw_request(request), workers);
+  return Rcpp::List::create(Rcpp::Named("draws") = drawn.values, Rcpp::Named("observed") = drawn.observed, Rcpp::Named("report") = wrap_report(drawn.report));
+}
+
+// Multiplications and additions a second of one thread.
+// [[Rcpp::export(rng = false)]]
+double measure_rate_cpp() { return miv::measure_rate(); }
+
+// Weights of the units in each draw, units x draws: for tests and for those who want to see them.
+// [[Rcpp::export(rng = false)]]
+Eigen::MatrixXd unit_weights_cpp(int scheme, double units, double draws, double seed) {
+  miv::UnitWeights weights(static_cast<miv::Scheme>(scheme), static_cast<miv::Index>(units), static_cast<std::uint64_t>(seed));
+  return miv::draw_matrix(weights, static_cast<miv::Index>(units), static_cast<miv::Index>(draws));
 }

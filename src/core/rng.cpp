@@ -51,12 +51,15 @@ __attribute__((target("avx2"))) inline Wide multiply_wide(__m256i a, __m256i by)
   return {_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA), _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA)};
 }
 
-// The eight blocks of a span at once; first is a multiple of 8, so that only the lowest word of the counter differs.
-__attribute__((target("avx2"))) void span_avx2(std::uint64_t seed, std::uint64_t replicate, std::uint64_t first, const Table& table, float* out) {
-  const auto all = [](std::uint64_t x) __attribute__((target("avx2"))) { return _mm256_set1_epi32(static_cast<int>(static_cast<std::uint32_t>(x))); };
-  const __m256i multiply_a = all(0xD2511F53), multiply_b = all(0xCD9E8D57), step_a = all(0x9E3779B9), step_b = all(0xBB67AE85);
-  __m256i c0 = _mm256_add_epi32(all(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)), c1 = all(first >> 32), c2 = all(replicate), c3 = all(replicate >> 32);
-  __m256i k0 = all(seed), k1 = all(seed >> 32);
+// The eight blocks of a span at once, word w of block b in lane b of words[w]; first is a multiple of 8, so that only the lowest word
+// of the counter differs.
+__attribute__((target("avx2"))) inline void words_avx2(std::uint64_t seed, std::uint64_t replicate, std::uint64_t first, __m256i* words) {
+  const auto low_word = [](std::uint64_t x) { return static_cast<int>(static_cast<std::uint32_t>(x)); };
+  const __m256i multiply_a = _mm256_set1_epi32(low_word(0xD2511F53)), multiply_b = _mm256_set1_epi32(low_word(0xCD9E8D57));
+  const __m256i step_a = _mm256_set1_epi32(low_word(0x9E3779B9)), step_b = _mm256_set1_epi32(low_word(0xBB67AE85));
+  __m256i c0 = _mm256_add_epi32(_mm256_set1_epi32(low_word(first)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)), c1 = _mm256_set1_epi32(low_word(first >> 32));
+  __m256i c2 = _mm256_set1_epi32(low_word(replicate)), c3 = _mm256_set1_epi32(low_word(replicate >> 32));
+  __m256i k0 = _mm256_set1_epi32(low_word(seed)), k1 = _mm256_set1_epi32(low_word(seed >> 32));
   for (int round = 0; round < 10; ++round) {
     const Wide a = multiply_wide(c0, multiply_a), b = multiply_wide(c2, multiply_b);
     c0 = _mm256_xor_si256(_mm256_xor_si256(b.high, c1), k0);
@@ -66,8 +69,22 @@ __attribute__((target("avx2"))) void span_avx2(std::uint64_t seed, std::uint64_t
     k0 = _mm256_add_epi32(k0, step_a);
     k1 = _mm256_add_epi32(k1, step_b);
   }
+  words[0] = c0;
+  words[1] = c1;
+  words[2] = c2;
+  words[3] = c3;
+}
+
+__attribute__((target("avx2"))) void random_words_avx2(std::uint64_t seed, std::uint64_t replicate, std::uint64_t first, std::uint32_t* out) {
+  __m256i words[4];
+  words_avx2(seed, replicate, first, words);
+  for (int w = 0; w < 4; ++w) _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 8 * w), words[w]);
+}
+
+__attribute__((target("avx2"))) void span_avx2(std::uint64_t seed, std::uint64_t replicate, std::uint64_t first, const Table& table, float* out) {
+  __m256i words[4];
+  words_avx2(seed, replicate, first, words);
   const __m256 low = _mm256_loadu_ps(table.data()), high = _mm256_loadu_ps(table.data() + 8);
-  const __m256i words[4] = {c0, c1, c2, c3};
   for (const __m256i& word : words) {
     __m256i bits = word;
     for (int s = 0; s < 8; ++s, out += 8, bits = _mm256_srli_epi32(bits, 4)) {
@@ -79,6 +96,22 @@ __attribute__((target("avx2"))) void span_avx2(std::uint64_t seed, std::uint64_t
 #endif
 
 }  // namespace
+
+void random_words(std::uint64_t seed, std::uint64_t replicate, std::int64_t from, std::int64_t spans, std::uint32_t* out) {
+  for (std::int64_t span = 0; span < spans; ++span, out += kSpanWords) {
+    const std::uint64_t first = static_cast<std::uint64_t>(8 * (from + span));
+#if MIV_HAS_AVX2_RNG
+    if (uses_avx2()) {
+      random_words_avx2(seed, replicate, first, out);
+      continue;
+    }
+#endif
+    for (std::uint64_t b = 0; b < 8; ++b) {
+      const Block block = philox(seed, first + b, replicate);
+      for (std::size_t w = 0; w < 4; ++w) out[8 * w + b] = block[w];
+    }
+  }
+}
 
 double random_normal(std::uint64_t seed, std::uint64_t replicate, std::uint64_t unit) {
   constexpr double kTwoPi = 6.283185307179586476925286766559;

@@ -33,6 +33,11 @@ inline std::uint64_t random_bits(std::uint64_t seed, std::uint64_t replicate, st
 // Standard normal: the inverse distribution function at the unit's bits, by Box and Muller's transform of one block.
 double random_normal(std::uint64_t seed, std::uint64_t replicate, std::uint64_t unit);
 
+constexpr std::int64_t kSpanWords = 32;  // of eight blocks
+
+// The words of spans from .. from + spans - 1 of a replicate, kSpanWords each: word w of block b stands at 8 w + b.
+void random_words(std::uint64_t seed, std::uint64_t replicate, std::int64_t from, std::int64_t spans, std::uint32_t* out);
+
 constexpr std::int64_t kSpanUnits = 256;  // units that eight blocks serve, four bits each
 
 // Weights of the Bayesian bootstrap: exponential, in 16 equally likely values whose mean and variance are 1. Unnormalised: every

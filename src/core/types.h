@@ -37,10 +37,11 @@ struct LineAllocator {
 
 using Buffer = std::vector<double, LineAllocator<double>>;
 
-// Threads to use and a function to call between waves of work (it may throw to stop).
+// Threads to use, a function to call between waves of work (it may throw to stop), and one that hears the share done.
 struct Workers {
   int threads = 1;
   std::function<void()> poll;
+  std::function<void(double)> progress = nullptr;
 };
 
 }  // namespace miv

@@ -1,0 +1,248 @@
+# resample(): the dispatcher, and the two families of answers: draws of coefficients (pairs, bayesian), and draws of a t statistic under a
+# null (wild, permutation), whose interval comes by inversion.
+
+kSchemes <- c("pairs", "bayesian", "wild", "permutation")
+
+#' Bootstrap and randomisation inference
+#'
+#' Draws that show how far the estimate could have been off: of people or clusters with replacement, with random weights, with random signs on the
+#' residuals, or of the arms as they were assigned. Interval and p value come from the draws.
+#'
+#' | `scheme` | draws | says | good for |
+#' |:---|:---|:---|:---|
+#' | `"pairs"` | people, or whole clusters, with replacement | coefficients | many clusters, a strong first stage |
+#' | `"bayesian"` | exponential (Dirichlet) weights on people or clusters | coefficients | the same; no draw loses a cluster or a dummy |
+#' | `"wild"` | signs on the residuals of people or clusters, the null imposed | t | few clusters; better than pairs where the first stage is weak |
+#' | `"permutation"` | the arms, as they were drawn | t | any number of clusters, any first stage: exact under the sharp null |
+#'
+#' **Pairs and Bayesian** estimate the whole fit again in every draw, fixed effects included. The interval is the percentile interval: with K =
+#' floor((1 - level) (R + 1) / 2), from the K-th smallest to the K-th largest draw; the p value inverts it, 2 (1 + draws on the far side of the null)
+#' / (R + 1), at most 1. What the instrument centres by (the arm's share) stays as it was in the fit.
+#'
+#' **Wild** is the wild restricted efficient bootstrap for instrumental variables (Davidson and MacKinnon 2010). The residual is that under the null,
+#' the first stage is fitted with this residual beside the instruments, both are multiplied by one random sign per person or cluster, and the fit's t
+#' statistic (with the usual scores and HC1, or CR1 of the drawn clusters) is computed again. `points`: Rademacher signs, or Webb's six points, better
+#' where there are fewer than about ten clusters (2^G signs are few). The p value is (1 + draws with abs(t*) >= abs(t)) / (R + 1) (`tails =
+#' "symmetric"`), or twice the smaller tail (`"equal"`). The interval holds the null values that are not rejected; it may be unbounded, and is then
+#' said to be.
+#'
+#' **Permutation** draws the arms again as they were assigned: the same number of people (or clusters, where the arm is constant within them) in
+#' each arm and stratum; independently where the experiment's `probability` is known. The instruments are rebuilt, and the statistic is the studentised
+#' one: the HC1 or CR1 Wald statistic of the instruments in the regression of Y - b X on instruments and controls, as in [anderson_rubin()]. The test
+#' is exact under the sharp null \eqn{Y_i(x) = b x + U_i}, and right in large samples for the weighted mean of effects; the plain difference would
+#' not be where the arms are of unequal size. It conditions on the people in the fit. The p value has a Monte Carlo error, given beside it.
+#'
+#' **Intervals by inversion** ask the same draws about other null values: outwards from the estimate in doubling steps to 131,072 standard
+#' errors, then between the steps at which the answer changes, to five digits of the step. What holds at the last step is taken to hold to infinity.
+#'
+#' **Digits.** A draw depends on the seed, its own number and the data: not on threads, batches, memory, `R` or the instruction set (see `$engine`), so the
+#' first draws of a longer run are those of a shorter one. `options(miv.blas = TRUE)` sends the products to R's BLAS instead, which agrees to 1e-10.
+#' R's own random numbers are left alone, except that `seed = NULL` takes one from them.
+#'
+#' **Memory.** Weights and cross-products together stay below `options(miv.memory = 512)` megabytes, whatever R and the number of clusters; the draws
+#' themselves come on top (8 bytes each).
+#'
+#' @param fit A fit of [miv()] or [tsls()]. Several outcomes give a list of results.
+#' @param scheme `"pairs"`, `"bayesian"`, `"wild"` or `"permutation"`. `NULL`: `"wild"` when the fit is clustered, else `"pairs"`.
+#' @param R Number of draws.
+#' @param seed A whole number, or `NULL` for one from R's generator.
+#' @param null Effect of the belief under the null hypothesis, in units of the outcome per unit of the belief.
+#' @param level Of the interval, between 0 and 1.
+#' @param points Of the wild bootstrap: `"rademacher"` or `"webb"`.
+#' @param tails Of the wild bootstrap: `"symmetric"` or `"equal"`.
+#' @param cluster One-sided formula of the clusters to draw. `NULL`: those of the fit's standard errors; people where these are not clustered.
+#'
+#' @param interval `FALSE` leaves out the inversion under `"wild"` and `"permutation"` (the p value alone, for simulations): then `set` is `NULL`.
+#'
+#' @return An object of class `miv_resample` that answers `print()`, [tidy()][tidy.miv], `confint()` and `plot()`. A list with `draws` (a matrix with R
+#'   rows: one column per coefficient under `"pairs"` and `"bayesian"`, the statistic t* of the belief under `"wild"` and `"permutation"`), `estimate`,
+#'   `std.error` (of the draws; of the fit under `"wild"` and `"permutation"`), `statistic`, `p.value`, `p.error` (its Monte Carlo standard error), `interval`
+#'   (one row per coefficient), `set` (the belief's interval as a data frame of its pieces, `lower` and `upper`; more than one row, infinite ends or none
+#'   where the inversion says so), `scheme`, `R`, `seed`, `null`, `level`, `units` (who was drawn), and `engine`: what ran (`path`, `kernel`, `threads`,
+#'   `units`, `replicates_per_second`, `ratio_to_bound`: time against the multiplications and additions of the products at what this machine's
+#'   registers can do, and `seconds`).
+#' @section Errors: `miv_error_bad_draws`, `unknown_scheme`, `bad_seed`, `bad_level`, `several_beliefs` (wild and permutation are for one),
+#'   `several_clusters` (name one: `cluster = `), `one_cluster` (one cluster, or all weight in one), `single_clusters` (every cluster has one row),
+#'   `absorbed_effects` (several that do not lie within the clusters), `no_arms` (permutation of a [tsls()] fit), `constant_arm`, `too_many_strata`.
+#'   A warning, `miv_warning_draws_lost`, counts draws in which the belief was not identified; `miv_warning_few_draws` where R is too small for the level.
+#' @references
+#' Davidson, R. and MacKinnon, J. G. (2010). Wild bootstrap tests for IV regression. *Journal of Business & Economic Statistics* 28(1), 128-144.
+#'
+#' Webb, M. D. (2014). Reworking wild bootstrap based inference for clustered errors. Queen's Economics Department working paper 1315.
+#' @seealso [anderson_rubin()] for a set without draws; the vignette "Inference" for which method when.
+#' @examples
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
+#' fit <- miv(pay_claim ~ age, experiment)
+#' resample(fit, R = 999, seed = 1)
+#' confint(resample(fit, "permutation", R = 999, seed = 1))
+#' by_region <- miv(pay_claim ~ age, experiment, vcov = ~ region)
+#' resample(by_region, R = 999, points = "webb", seed = 1)$p.value
+#' @export
+resample <- function(fit, scheme = NULL, R = 9999, seed = NULL, null = 0, level = 0.95, points = "rademacher", tails = "symmetric", cluster = NULL, interval = TRUE) {
+  if (inherits(fit, "miv_set")) return(each_fit(fit, resample, scheme, R, seed, null, level, points, tails, cluster, interval))
+  request <- check_resample(fit, scheme, R, null, level, points, tails)
+  request$interval <- isTRUE(check_flag(interval, "interval"))
+  request$units <- if (request$scheme != "permutation" || !is.null(cluster)) read_units(fit, cluster)
+  request$seed <- take_seed(seed)
+  progress <- new_progress(sprintf("%s, %s draws", scheme_title(request$scheme), big_number(R)))
+  on.exit(progress$close())
+  answer <- switch(request$scheme, wild = resample_wild(fit, request, progress$tell), permutation = resample_permutation(fit, request, progress$tell),
+                   resample_coefficients(fit, request, progress$tell))
+  new_resample(fit, request, answer)
+}
+
+check_resample <- function(fit, scheme, R, null, level, points, tails) {
+  if (!inherits(fit, "miv")) abort_miv("not_a_fit", "`fit` is of class `%s`; give a fit of `miv()` or `tsls()`.", class(fit)[1])
+  if (is.null(scheme)) scheme <- if (length(fit$vcov_kind$cluster)) "wild" else "pairs"
+  check_choice(scheme, kSchemes, "scheme")
+  check_choice(points, c("rademacher", "webb"), "points")
+  check_choice(tails, c("symmetric", "equal"), "tails")
+  check_draws(R)
+  check_level(level, "level")
+  if (!is.numeric(null) || length(null) != 1 || !is.finite(null)) abort_miv("bad_null", "`null` is `%s`; give one finite number.", deparse_one(null))
+  if (scheme %in% c("wild", "permutation")) check_one_belief(fit, scheme)
+  list(scheme = scheme, R = as.numeric(R), null = null, level = level, points = points, tails = tails)
+}
+
+check_one_belief <- function(fit, scheme) {
+  check_instrumented(fit)
+  if (length(fit$beliefs) == 1) return(invisible(fit))
+  abort_miv("several_beliefs", "`scheme = \"%s\"` tests one belief, and the fit has %d (%s); use \"pairs\" or \"bayesian\".", scheme, length(fit$beliefs), quote_names(fit$beliefs))
+}
+
+# ---- draws of coefficients ----
+
+resample_coefficients <- function(fit, request, tell) {
+  started <- proc.time()[["elapsed"]]
+  drawn <- drawn_design(fit, request$units, wild = FALSE)
+  core <- core_request(request, drawn, tell, scheme = if (request$scheme == "pairs") 0L else 1L)
+  answer <- draw_coefficients_cpp(drawn$design, c(core, list(by_group = drawn$by_group)))
+  draws <- answer$draws[, coefficient_order(fit), drop = FALSE]
+  colnames(draws) <- names(fit$coefficients)
+  found <- check_draws_lost(draws, effect_names(fit))
+  nulls <- ifelse(names(fit$coefficients) %in% fit$beliefs, request$null, 0)
+  interval <- percentile_interval(found, request$level)
+  list(draws = draws, std.error = apply(found, 2, stats::sd, na.rm = TRUE), nulls = nulls, interval = interval,
+       p.value = vapply(seq_along(nulls), function(j) percentile_p(found[, j], nulls[j]), 0),
+       engine = engine_of(answer$report, request, started, "coefficients from cross-products"))
+}
+
+# The core's order is controls, then beliefs.
+coefficient_order <- function(fit) {
+  p <- length(fit$beliefs)
+  k <- length(fit$coefficients)
+  places <- fit$places$exogenous
+  c(if (p) k - p + seq_len(p), match(places, sort(places)))
+}
+
+core_request <- function(request, drawn, tell, scheme, R = request$R) {
+  list(scheme = scheme, draws = R, seed = request$seed, memory = memory_budget(), blas = isTRUE(getOption("miv.blas")), threads = threads(), progress = tell,
+       reference = drawn$reference, units = drawn$index)
+}
+
+check_draws_lost <- function(draws, effects) {
+  if (length(effects) == 0) return(draws)
+  lost <- rowSums(!is.finite(draws[, effects, drop = FALSE])) > 0
+  if (all(lost)) abort_miv("not_identified", "In none of the %d draws is the belief identified.", nrow(draws))
+  if (any(lost)) warn_miv("draws_lost", "In %d of %d draws the instruments did not move the belief; they are NA in `draws` and left out of the interval.", sum(lost), nrow(draws))
+  draws[!lost, , drop = FALSE]
+}
+
+percentile_interval <- function(draws, level) {
+  out <- t(apply(draws, 2, function(x) {
+    x <- sort(x[is.finite(x)])
+    k <- floor((1 - level) / 2 * (length(x) + 1) + 1e-9)
+    if (k < 1) c(-Inf, Inf) else c(x[k], x[length(x) + 1 - k])
+  }))
+  if (any(is.infinite(out))) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is unbounded. Take R = %d or more.", nrow(draws), format(level), ceiling(2 / (1 - level)) - 1)
+  out
+}
+
+percentile_p <- function(x, null) {
+  x <- x[is.finite(x)]
+  min(1, 2 * (1 + min(sum(x <= null), sum(x >= null))) / (length(x) + 1))
+}
+
+# ---- wild ----
+
+resample_wild <- function(fit, request, tell) {
+  started <- proc.time()[["elapsed"]]
+  say_usual(fit)
+  drawn <- drawn_design(fit, request$units, wild = TRUE)
+  core <- core_request(request, drawn, tell, scheme = if (request$points == "webb") 3L else 2L)
+  at_nulls <- function(nulls) draw_wild_cpp(drawn$design, core, nulls)
+  answer <- at_nulls(request$null)
+  engine <- engine_of(answer$report, request, started, "t statistics from cross-products")
+  core$progress <- NULL
+  core["progress"] <- list(NULL)
+  errors <- unit_errors(fit, request$units)
+  p_of <- function(nulls) {
+    found <- at_nulls(nulls)
+    vapply(seq_along(nulls), function(j) test_p(found$draws[, j], found$observed[j], request$tails), 0)
+  }
+  scale <- errors[["plain"]] / errors[["adjusted"]]
+  c(null_answer(fit, answer$draws * scale, answer$observed * scale, errors[["adjusted"]], p_of, request), list(engine = engine))
+}
+
+# Standard errors of the belief with the usual scores over the units: without small-sample factor, and with it.
+unit_errors <- function(fit, units) {
+  error <- function(type) sqrt(covariance_over(fit, type, units)[fit$beliefs, fit$beliefs])
+  if (is.null(units$index)) c(plain = error("HC0"), adjusted = error("HC1")) else c(plain = error("CR0"), adjusted = error("CR1"))
+}
+
+covariance_over <- function(fit, type, units) {
+  problem <- problem_of(fit)
+  choice <- list(type = type, ways = list())
+  answer <- run_core(problem, sample_of(fit), choice, "usual", clusters = if (!is.null(units$index)) list(units$index))
+  name_answer(answer, problem, choice)$vcov
+}
+
+say_usual <- function(fit) {
+  kind <- fit$vcov_kind
+  if (kind$type %in% c("HC1", "CR1") && kind$scores == "usual") return(invisible(fit))
+  inform_miv("covariance", "The wild bootstrap studentises by %s with the usual scores; the fit has %s.", if (length(kind$cluster)) "CR1" else "HC1", vcov_words(kind))
+}
+
+# Ties with the statistic itself count, whatever rounding does to them.
+test_p <- function(draws, observed, tails) {
+  slack <- 1e-9 * abs(observed)
+  if (tails == "symmetric") return((1 + sum(abs(draws) >= abs(observed) - slack)) / (length(draws) + 1))
+  min(1, 2 * (1 + min(sum(draws >= observed - slack), sum(draws <= observed + slack))) / (length(draws) + 1))
+}
+
+# What both tests of a null have in common.
+null_answer <- function(fit, draws, observed, error, p_of, request) {
+  p <- test_p(draws, observed, request$tails)
+  set <- if (request$interval) invert_test(p_of, fit$coefficients[[fit$beliefs]], error, request$level)
+  if (1 / (request$R + 1) > 1 - request$level) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is the whole line.", request$R, format(request$level))
+  draws <- matrix(draws, ncol = 1, dimnames = list(NULL, fit$beliefs))
+  list(draws = draws, std.error = stats::setNames(error, fit$beliefs), statistic = observed, p.value = p, set = set, interval = matrix(if (request$interval) hull(set) else NA_real_, 1, 2))
+}
+
+# ---- the result ----
+
+new_resample <- function(fit, request, answer) {
+  names <- colnames(answer$draws)
+  rows <- matrix(answer$interval, ncol = 2, dimnames = list(names, interval_names(request$level)))
+  estimate <- fit$coefficients[names]
+  statistic <- if (is.null(answer$statistic)) (estimate - answer$nulls) / answer$std.error else answer$statistic
+  set <- if (request$scheme %in% c("pairs", "bayesian")) data.frame(lower = rows[1, 1], upper = rows[1, 2], row.names = NULL) else answer$set
+  p <- stats::setNames(answer$p.value, names)
+  structure(list(
+    draws = answer$draws, estimate = estimate, std.error = answer$std.error, statistic = stats::setNames(statistic, names), p.value = p,
+    p.error = sqrt(p * (1 - p) / (request$R + 1)), interval = rows, set = set,
+    scheme = request$scheme, R = request$R, seed = request$seed, null = request$null, level = request$level, points = request$points, tails = request$tails,
+    units = if (is.null(answer$units)) request$units$label else answer$units, n_units = answer$engine$units, words = answer$words,
+    engine = answer$engine, title = fit_title(fit)), class = "miv_resample")
+}
+
+interval_names <- function(level) paste(format(100 * c((1 - level) / 2, (1 + level) / 2), trim = TRUE, digits = 3), "%")
+
+# Time against what the registers could do: products of weights and columns alone, without drawing and solving.
+engine_of <- function(report, request, started, path) {
+  seconds <- max(proc.time()[["elapsed"]] - started, 1e-3)
+  cores <- threads()
+  list(path = path, kernel = if (isTRUE(report$blas)) "R's BLAS" else report$kernel, asked_blas = isTRUE(getOption("miv.blas")), threads = cores, units = report$units, columns = report$columns,
+       replicates_per_second = request$R / seconds, ratio_to_bound = seconds / (report$flops / (measure_rate_cpp() * cores)), seconds = seconds)
+}

@@ -1,0 +1,126 @@
+#include "unit_weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "rng.h"
+
+namespace miv {
+
+namespace {
+
+std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+constexpr Index kManyUnits = 1 << 16;  // above, 32 bits would favour some units visibly
+
+// floor(bits * count / 2^64), the high half of the product.
+std::uint64_t scaled(std::uint64_t bits, std::uint64_t count) {
+  const std::uint64_t high = (bits >> 32) * count, low = (bits & 0xFFFFFFFF) * count;
+  return (high + (low >> 32)) >> 32;
+}
+
+// Webb (2014): -sqrt(3/2), -1, -sqrt(1/2) and the same above 0.
+const double* webb_points() {
+  static const double points[6] = {-std::sqrt(1.5), -1.0, -std::sqrt(0.5), std::sqrt(0.5), 1.0, std::sqrt(1.5)};
+  return points;
+}
+
+// Reads a replicate's words, a span at a time.
+class Words {
+ public:
+  Words(std::uint64_t seed, Index replicate) : seed_(seed), replicate_(static_cast<std::uint64_t>(replicate)) {}
+  std::uint32_t next() {
+    if (used_ == kSpanWords) {
+      random_words(seed_, replicate_, span_++, 1, words_);
+      used_ = 0;
+    }
+    return words_[used_++];
+  }
+
+ private:
+  std::uint64_t seed_, replicate_;
+  std::int64_t span_ = 0, used_ = kSpanWords;
+  std::uint32_t words_[kSpanWords];
+};
+
+}  // namespace
+
+void UnitWeights::start(Index first) {
+  if (scheme_ == Scheme::kPairs) counts_.assign(at(units_ * kAbreast), 0);
+  if (scheme_ == Scheme::kBayesian) reals_.resize(at(units_ * kAbreast));
+  if (scheme_ == Scheme::kRademacher || scheme_ == Scheme::kWebb) codes_.resize(at(units_ * kAbreast));
+  for (Index lane = 0; lane < kAbreast; ++lane) {
+    if (scheme_ == Scheme::kPairs) draw_pairs(first + lane, lane);
+    if (scheme_ == Scheme::kBayesian) draw_exponentials(first + lane, lane);
+    if (scheme_ == Scheme::kRademacher) draw_signs(first + lane, lane);
+    if (scheme_ == Scheme::kWebb) draw_webb(first + lane, lane);
+  }
+}
+
+// As many draws as units, with replacement.
+void UnitWeights::draw_pairs(Index replicate, Index lane) {
+  Words words(seed_, replicate);
+  std::uint16_t* counts = counts_.data() + lane;
+  const std::uint64_t units = static_cast<std::uint64_t>(units_);
+  for (Index i = 0; i < units_; ++i) {
+    std::uint64_t pick;
+    if (units_ > kManyUnits) {
+      const std::uint64_t high = words.next();
+      pick = scaled(high << 32 | words.next(), units);
+    } else {
+      pick = static_cast<std::uint64_t>(words.next()) * units >> 32;
+    }
+    ++counts[pick * kAbreast];
+  }
+}
+
+void UnitWeights::draw_exponentials(Index replicate, Index lane) {
+  std::uint32_t words[kSpanWords];
+  double values[kSpanWords];
+  for (Index from = 0; from < units_; from += kSpanWords) {
+    random_words(seed_, static_cast<std::uint64_t>(replicate), from / kSpanWords, 1, words);
+    exponentials(words, kSpanWords, values);
+    const Index count = std::min<Index>(kSpanWords, units_ - from);
+    for (Index i = 0; i < count; ++i) reals_[at((from + i) * kAbreast + lane)] = values[i];
+  }
+}
+
+void UnitWeights::draw_signs(Index replicate, Index lane) {
+  Words words(seed_, replicate);
+  for (Index from = 0; from < units_; from += 32) {
+    const std::uint32_t bits = words.next();
+    const Index count = std::min<Index>(32, units_ - from);
+    for (Index i = 0; i < count; ++i) codes_[at((from + i) * kAbreast + lane)] = static_cast<std::uint8_t>(bits >> i & 1);
+  }
+}
+
+void UnitWeights::draw_webb(Index replicate, Index lane) {
+  Words words(seed_, replicate);
+  for (Index i = 0; i < units_; ++i) codes_[at(i * kAbreast + lane)] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(words.next()) * 6 >> 32);
+}
+
+void UnitWeights::fill(Index from, Index to, double* out) const {
+  const Index begin = from * kAbreast, count = (to - from) * kAbreast;
+  if (scheme_ == Scheme::kPairs) std::copy_n(counts_.begin() + begin, count, out);
+  if (scheme_ == Scheme::kBayesian) std::copy_n(reals_.begin() + begin, count, out);
+  if (scheme_ == Scheme::kRademacher) std::transform(codes_.begin() + begin, codes_.begin() + begin + count, out, [](std::uint8_t c) { return c ? 1.0 : -1.0; });
+  if (scheme_ == Scheme::kWebb) std::transform(codes_.begin() + begin, codes_.begin() + begin + count, out, [](std::uint8_t c) { return webb_points()[c]; });
+}
+
+void UnitWeights::gather(const int* units, Index count, double* out) const {
+  for (Index i = 0; i < count; ++i) fill(units[i], units[i] + 1, out + i * kAbreast);
+}
+
+MatrixXd draw_matrix(UnitWeights& weights, Index units, Index draws) {
+  MatrixXd out(units, draws);
+  std::vector<double> eight(at(units * kAbreast));
+  for (Index first = 0; first < draws; first += kAbreast) {
+    weights.start(first);
+    weights.fill(0, units, eight.data());
+    for (Index r = 0; r < kAbreast && first + r < draws; ++r)
+      for (Index u = 0; u < units; ++u) out(u, first + r) = eight[at(u * kAbreast + r)];
+  }
+  return out;
+}
+
+}  // namespace miv
