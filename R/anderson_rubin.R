@@ -91,14 +91,14 @@ ar_choice <- function(fit) {
 }
 
 # The core's reduced forms of beliefs and error, with the covariance of their directions and its degrees of freedom.
-reduced_forms <- function(fit, choice) {
+reduced_forms <- function(fit, choice, whole_error = FALSE) {
   problem <- problem_of(fit)
   sample <- sample_of(fit)
   choice <- add_clusters(problem, choice)
   check_leverage(problem, choice)
   absorbed <- absorb(problem, sample)
   clusters <- cluster_indices(problem, choice, sample$kept)
-  request <- c(meat_request(choice, absorbed$match(clusters), FALSE), list(threads = threads(), reference = absorbed$reference, wide = FALSE))
+  request <- c(meat_request(choice, absorbed$match(clusters), FALSE), list(threads = threads(), reference = absorbed$reference, wide = FALSE, whole_error = whole_error))
   forms <- anderson_rubin_cpp(absorbed$design, request)
   k <- forms$exogenous + absorbed$count + nrow(forms$directions)
   forms$vcov <- forms_covariance(forms, choice, clusters, k, absorbed$nested(clusters))

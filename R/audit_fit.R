@@ -56,8 +56,7 @@ sides_formula <- function(fit, strata) {
 audit_instruments <- function(people) {
   fit <- people$fit
   if (is.null(fit) || !fit$over_identified) return(NULL)
-  cluster <- if (!is.null(people$cluster)) keep_rows(people$cluster, kept_of(fit))
-  test <- hansen_j(fit, function(scores) crossprod(if (is.null(cluster)) scores else rowsum(scores, cluster)))
+  test <- hansen_j(fit, audit_choice(fit))
   p <- test$p
   audit_row(people, "equal effects, instruments", test$J, c(NA, NA), p, tested(p, "look"), fit$nobs,
             sprintf("Hansen's J on %d", as.integer(test$df)),
@@ -66,18 +65,23 @@ audit_instruments <- function(people) {
             untested_words(p, "Effects differ over the instruments, or one of them is not excluded."))
 }
 
-# Two-step GMM on columns net of the controls; the first step is the fit itself. products: of scores, summed. No small-sample factor.
-hansen_j <- function(fit, products) {
-  net <- net_columns(fit)
-  z <- orthonormal(net$instruments)
-  e <- residuals_of(fit, read_rows(fit)) * net$root
-  s <- products(z * e)
-  zx <- crossprod(z, net$beliefs)
-  root <- tryCatch(chol(s), error = function(e) NULL)
-  df <- ncol(z) - ncol(zx)
-  if (is.null(root)) return(list(J = NA_real_, df = df, p = NA_real_))
-  moments <- stats::lm.fit(backsolve(root, zx, transpose = TRUE), backsolve(root, crossprod(z, e), transpose = TRUE))$residuals
-  list(J = sum(moments^2), df = df, p = stats::pchisq(sum(moments^2), df, lower.tail = FALSE))
+# Of several ways of clustering the one with the fewest clusters, as in the other checks.
+audit_choice <- function(fit) {
+  ways <- fit$vcov_kind$ways
+  list(ways = if (length(ways) > 1) ways[which.min(fit$vcov_kind$n_clusters)] else ways)
+}
+
+# Two-step GMM; the first step is the fit itself. No small-sample factor. choice: of the covariance, by rows or by clusters.
+hansen_j <- function(fit, choice) {
+  choice$type <- if (length(choice$ways)) "CR0" else "HC0"
+  forms <- reduced_forms(fit, choice, whole_error = TRUE)
+  l <- nrow(forms$directions)
+  p <- ncol(forms$directions) - 1L
+  root <- tryCatch(chol(forms$vcov[p * l + seq_len(l), p * l + seq_len(l)]), error = function(e) NULL)
+  if (is.null(root)) return(list(J = NA_real_, df = l - p, p = NA_real_))
+  scaled <- backsolve(root, forms$directions, transpose = TRUE)
+  moments <- stats::lm.fit(scaled[, seq_len(p), drop = FALSE], scaled[, p + 1L])$residuals
+  list(J = sum(moments^2), df = l - p, p = stats::pchisq(sum(moments^2), l - p, lower.tail = FALSE))
 }
 
 audit_strength <- function(people) {

@@ -86,7 +86,6 @@ df_words <- function(df) if (isTRUE(abs(df - round(df)) > 1e-6)) formatC(df, dig
 
 # ---- CR2 beside CR1 ----
 
-kFewClusters <- 40
 
 # One row per belief under CR2, where a summary shows CR1 of few clusters; NULL elsewhere.
 cr2_beside <- function(fit, level) {

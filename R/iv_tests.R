@@ -172,7 +172,7 @@ tf_ends <- function() {
 overid_row <- function(fit) {
   if (!fit$over_identified) return(NULL)
   iid <- fit$vcov_kind$type == "iid"
-  test <- if (iid) sargan(fit) else hansen_j(fit, fit_products(fit))
+  test <- if (iid) sargan(fit) else hansen_j(fit, kept_choice(fit))
   name <- if (iid) "Sargan" else "Hansen J"
   agree <- if (is.na(test$p)) "may or may not agree: the test's covariance has no inverse" else if (test$p < 0.05) "do not agree on one effect" else "agree on one effect"
   test_row(name, test$J, test$df, NA_real_, test$p, sprintf("The instruments %s (%s = %s).", agree, name, if (is.na(test$J)) "not available" else show_number(test$J, 3)))
@@ -192,21 +192,14 @@ over_identification_words <- function(row) {
           if (row$p.value < 0.05) "they do not agree on" else "they agree on")
 }
 
-# Sums of products of scores over people, clusters, or several ways of clustering.
-fit_products <- function(fit) {
-  problem <- problem_of(fit)
-  clusters <- cluster_indices(problem, add_clusters(problem, kept_choice(fit)), kept_of(fit))
-  if (length(clusters) == 0) return(crossprod)
-  ids <- lapply(clusters, function(way) keep_ids(way, kept_of(fit))$ids)
-  function(scores) signed_sum(lapply(ids, function(id) crossprod(rowsum(scores, id))), clusters)
-}
-
+# The error has no part on the controls.
 sargan <- function(fit) {
-  net <- net_columns(fit)
-  e <- residuals_of(fit, read_rows(fit)) * net$root
-  J <- length(e) * sum(crossprod(orthonormal(net$instruments), e)^2) / sum(e^2)
-  df <- ncol(net$instruments) - ncol(net$beliefs)
-  list(J = J, df = df, p = stats::pchisq(J, df, lower.tail = FALSE))
+  forms <- reduced_forms(fit, list(type = "iid", ways = list()))
+  l <- nrow(forms$directions)
+  p <- ncol(forms$directions) - 1L
+  explained <- sum(forms$directions[, p + 1L]^2)
+  J <- forms$n * explained / (forms$left[p + 1L, p + 1L] + explained)
+  list(J = J, df = l - p, p = stats::pchisq(J, l - p, lower.tail = FALSE))
 }
 
 # ---- endogeneity ----

@@ -101,11 +101,11 @@ check_resample <- function(fit, scheme, R, null, level, points, tails) {
   check_draws(R)
   check_level(level, "level")
   if (!is.numeric(null) || length(null) != 1 || !is.finite(null)) abort_miv("bad_null", "`null` is `%s`; give one finite number.", deparse_one(null))
-  if (scheme %in% c("wild", "permutation")) check_one_belief(fit, scheme)
+  if (scheme %in% c("wild", "permutation")) check_scheme_beliefs(fit, scheme)
   list(scheme = scheme, R = as.numeric(R), null = null, level = level, points = points, tails = tails)
 }
 
-check_one_belief <- function(fit, scheme) {
+check_scheme_beliefs <- function(fit, scheme) {
   check_instrumented(fit)
   if (length(fit$beliefs) == 1) return(invisible(fit))
   abort_miv("several_beliefs", "`scheme = \"%s\"` tests one belief, and the fit has %d (%s); use \"pairs\" or \"bayesian\".", scheme, length(fit$beliefs), quote_names(fit$beliefs))

@@ -288,7 +288,7 @@ Rcpp::List anderson_rubin_cpp(Rcpp::List design_list, Rcpp::List request_list) {
   const miv::Factor factor = miv::factorise(design, Rcpp::as<miv::VectorXd>(request_list["reference"]), Rcpp::as<bool>(request_list["wide"]), workers);
   const miv::TslsFit fit = miv::solve_tsls(design, factor);
   if (fit.verdict != miv::Verdict::kOk) return Rcpp::List::create(Rcpp::Named("verdict") = static_cast<int>(fit.verdict));
-  const miv::ReducedForms forms = miv::reduced_forms(design, factor, fit, as_meats(request_list), workers);
+  const miv::ReducedForms forms = miv::reduced_forms(design, factor, fit, as_meats(request_list), Rcpp::as<bool>(request_list["whole_error"]), workers);
   const miv::ToUser user = miv::to_user(design, factor, fit);
   const miv::Index p = static_cast<miv::Index>(fit.beliefs.size());
   return Rcpp::List::create(Rcpp::Named("verdict") = 0, Rcpp::Named("n") = static_cast<double>(factor.n),

@@ -115,8 +115,10 @@ std::vector<MatrixXd> meats_over_clusters(const Design& design, const Factor& fa
 
 }  // namespace
 
-ReducedForms reduced_forms(const Design& design, const Factor& factor, const TslsFit& fit, const MeatRequest& request, const Workers& workers) {
-  const Orthonormal rows = with_error(orthonormal_rows(design, factor, fit), fit);
+ReducedForms reduced_forms(const Design& design, const Factor& factor, const TslsFit& fit, const MeatRequest& request, bool whole_error, const Workers& workers) {
+  Orthonormal rows = with_error(orthonormal_rows(design, factor, fit), fit);
+  const Index l = rows.instruments, error = rows.basis() + rows.beliefs;
+  if (whole_error) rows.to_row.col(error) += rows.to_row.middleCols(rows.exogenous, l) * rows.on_basis.col(rows.beliefs).tail(l);
   ReducedForms out;
   out.directions = rows.on_basis.bottomRows(rows.instruments);
   out.left = rows.left;

@@ -17,8 +17,9 @@ struct ReducedForms {
   std::vector<MatrixXd> meats;  // by id set: (p + 1) l square, target by target: sums of q v, q the instruments and v what is left
 };
 
-// Leverage of HC2 and HC3 is that of instruments and controls; `heterogeneous` does not matter.
-ReducedForms reduced_forms(const Design& design, const Factor& factor, const TslsFit& fit, const MeatRequest& request, const Workers& workers);
+// Leverage of HC2 and HC3 is that of instruments and controls; `heterogeneous` does not matter. whole_error: the meats are of the error itself,
+// not of what the instruments leave of it, as Hansen's J needs them.
+ReducedForms reduced_forms(const Design& design, const Factor& factor, const TslsFit& fit, const MeatRequest& request, bool whole_error, const Workers& workers);
 
 }  // namespace miv
 

@@ -28,7 +28,7 @@ double plain_wald_at(double b, const Data& data, const miv::MeatRequest& request
 }
 
 miv::ReducedForms forms_of(const miv::Design& design, const Fit& fit, const miv::MeatRequest& request, int threads = 1) {
-  return miv::reduced_forms(design, fit.factor, fit.fit, request, workers(threads));
+  return miv::reduced_forms(design, fit.factor, fit.fit, request, false, workers(threads));
 }
 
 }  // namespace
