@@ -3,17 +3,26 @@
 audit_sides <- function(people) if (!is.null(people$fit)) do.call(rbind, lapply(seq_along(people$gaps), sides_row, people = people))
 
 sides_row <- function(a, people) {
+  sides <- sides_difference(people, a)
+  if (is.null(sides)) return(NULL)
+  p <- sides$p
+  audit_row(people, "equal effects, sides", sides$difference, t_interval(sides$difference, sides$se, sides$df), p, tested(p, "look"), sides$n,
+            "effect of side +1 less that of side -1",
+            sprintf("The effect is %s on side +1 and %s on side -1 (p = %s for no difference).", show_number(sides$up, 3),
+                    show_number(sides$down, 3), format.pval(p, digits = 2)),
+            untested_words(p, "The estimate averages different effects: see `effect_weights()` for whose."), arm = people$experiment$arm$informed[a])
+}
+
+# list(up, down, difference, se, df, p, n); NULL where it cannot be estimated.
+sides_difference <- function(people, a) {
   fit <- two_sides_fit(people, a)
   if (is.null(fit)) return(NULL)
   up <- paste0(".belief", c("_up", "_down"))
-  difference <- fit$coefficients[[up[1]]] - fit$coefficients[[up[2]]]
+  effects <- fit$coefficients[up]
+  difference <- effects[[1]] - effects[[2]]
   se <- sqrt(sum(fit$vcov[up, up] * c(1, -1, -1, 1)))
-  p <- 2 * stats::pt(-abs(difference / se), fit$df_inference)
-  audit_row(people, "equal effects, sides", difference, t_interval(difference, se, fit$df_inference), p, tested(p, "look"), fit$nobs,
-            "effect of side +1 less that of side -1",
-            sprintf("The effect is %s on side +1 and %s on side -1 (p = %s for no difference).", show_number(fit$coefficients[[up[1]]], 3),
-                    show_number(fit$coefficients[[up[2]]], 3), format.pval(p, digits = 2)),
-            untested_words(p, "The estimate averages different effects: see `effect_weights()` for whose."), arm = people$experiment$arm$informed[a])
+  list(up = effects[[1]], down = effects[[2]], difference = difference, se = se, df = least_df(fit, up), n = fit$nobs,
+       p = 2 * stats::pt(-abs(difference / se), least_df(fit, up)))
 }
 
 # The outcome on the belief by side; NULL where a side or an arm on it is empty.
@@ -47,7 +56,8 @@ sides_formula <- function(fit, strata) {
 audit_instruments <- function(people) {
   fit <- people$fit
   if (is.null(fit) || !fit$over_identified) return(NULL)
-  test <- hansen_j(fit, people$cluster)
+  cluster <- if (!is.null(people$cluster)) keep_rows(people$cluster, kept_of(fit))
+  test <- hansen_j(fit, function(scores) crossprod(if (is.null(cluster)) scores else rowsum(scores, cluster)))
   p <- test$p
   audit_row(people, "equal effects, instruments", test$J, c(NA, NA), p, tested(p, "look"), fit$nobs,
             sprintf("Hansen's J on %d", as.integer(test$df)),
@@ -56,14 +66,12 @@ audit_instruments <- function(people) {
             untested_words(p, "Effects differ over the instruments, or one of them is not excluded."))
 }
 
-# Two-step GMM on columns net of the controls; the first step is the fit itself. No small-sample factor.
-hansen_j <- function(fit, cluster) {
+# Two-step GMM on columns net of the controls; the first step is the fit itself. products: of scores, summed. No small-sample factor.
+hansen_j <- function(fit, products) {
   net <- net_columns(fit)
   z <- orthonormal(net$instruments)
   e <- residuals_of(fit, read_rows(fit)) * net$root
-  if (!is.null(cluster)) cluster <- keep_rows(cluster, kept_of(fit))
-  scores <- z * e
-  s <- crossprod(if (is.null(cluster)) scores else rowsum(scores, cluster))
+  s <- products(z * e)
   zx <- crossprod(z, net$beliefs)
   root <- tryCatch(chol(s), error = function(e) NULL)
   df <- ncol(z) - ncol(zx)

@@ -238,7 +238,8 @@ weigh_cells <- function(fit, cells, problem, draws, seed, level) {
 # iid has no meaning for a weight, and leverage none for an influence function.
 weights_choice <- function(fit) {
   choice <- kept_choice(fit)
-  if (choice$type %in% c("HC0", "HC1", "CR0", "CR1")) choice else list(type = "HC1", ways = list())
+  if (choice$type %in% c("HC0", "HC1", "CR0", "CR1")) return(choice)
+  if (is_adjusted(choice)) list(type = "CR1", ways = choice$ways) else list(type = "HC1", ways = list())
 }
 
 take_seed <- function(seed) {
@@ -341,7 +342,7 @@ new_effect_weights <- function(fit, cells, answer, level) {
 }
 
 cell_table <- function(cells, answer, found, weight_se, effect_se, fit, level) {
-  reach <- stats::qt((1 + level) / 2, fit$df_inference)
+  reach <- stats::qt((1 + level) / 2, df_without_cr2(fit))
   share <- answer$weight / sum(answer$weight)
   effect_se[!answer$alive] <- NA
   weight_se[!answer$alive] <- 0
@@ -364,7 +365,7 @@ first_stage_vcov <- function(answer, variance, k, fit) {
 weights_vcov_label <- function(answer, fit) {
   kind <- fit$vcov_kind
   if (kind$type == answer$choice$type) return(vcov_label(kind))
-  sprintf("HC1 (the fit's own, %s, does not apply to weights)", vcov_label(kind))
+  sprintf("%s (the fit's own, %s, does not apply to weights)", answer$choice$type, vcov_label(kind))
 }
 
 # ---- the negative weight ----

@@ -102,8 +102,9 @@ as_first_stage <- function(fit) {
 # What is moved stands behind the controls, where the core drops the later of two collinear columns as in the fit; `leading` brings its
 # coefficients to the front. The sample stays that of all sources, so the outcome's missing values count in the first stage too.
 as_stage <- function(problem, stage) {
-  moved <- if (stage$kind == "ols") problem$beliefs else problem$instruments
-  first <- if (stage$kind == "ols") problem$first_terms else instrument_exprs(problem)
+  moved <- switch(stage$kind, ols = problem$beliefs, endogeneity = residual_columns(problem, stage$residuals), problem$instruments)
+  first <- switch(stage$kind, ols = problem$first_terms, endogeneity = lapply(column_names(moved), as.name), instrument_exprs(problem))
+  if (stage$kind == "endogeneity") problem$controls <- c(problem$controls, problem$beliefs)
   if (stage$kind == "first_stage") {
     problem$outcome <- problem$beliefs[[stage$belief]]
     problem$outcome_expr <- problem$belief_exprs[[stage$belief]]
@@ -129,7 +130,7 @@ instrument_tests <- function(fit) {
   v <- fit$vcov[fit$leading, fit$leading, drop = FALSE]
   l <- length(pi)
   f <- wald(pi / sqrt(diag(v)), stats::cov2cor(v)) / l
-  list(F = f, df1 = l, df2 = fit$df_inference, p.value = stats::pf(f, l, fit$df_inference, lower.tail = FALSE), effective_F = effective_f(fit, pi, v))
+  list(F = f, df1 = l, df2 = df_without_cr2(fit), p.value = stats::pf(f, l, df_without_cr2(fit), lower.tail = FALSE), effective_F = effective_f(fit, pi, v))
 }
 
 # The block of (X'WX)^-1 is the inverse of the instruments' cross-products net of the rest.

@@ -28,7 +28,10 @@ run_core <- function(problem, sample, choice, scores, wide = FALSE, clusters = N
   if (is.null(clusters)) clusters <- cluster_indices(problem, choice, sample$kept)
   request <- c(meat_request(choice, absorbed$match(clusters), scores == "heterogeneous"),
                list(threads = threads(), reference = absorbed$reference, wide = wide))
+  dummied <- needs_dummies(problem, choice, clusters, sample$kept)
+  if (dummied) request$meat <- FALSE
   answer <- tsls_cpp(absorbed$design, request)
+  if (dummied) answer <- with_dummy_meats(answer, problem, sample, choice, scores, wide)
   answer$clusters <- clusters
   answer$absorbed <- absorbed$count
   answer$nested <- absorbed$nested(clusters)
@@ -174,6 +177,7 @@ name_answer <- function(answer, problem, choice) {
     dropped = setdiff(names[-1], c(exogenous, names[answer$instruments + 1L])), k_nested = k - answer$nested,
     path = if (answer$householder) "Householder QR" else "cross-products", smallest_pivot = answer$smallest_pivot)
   out$vcov <- covariance_of(answer, choice, out, order, labels)
+  if (!is.null(answer$satterthwaite)) out$satterthwaite <- stats::setNames(answer$satterthwaite[order], labels)
   out$first_stage <- first_stage_of(answer, choice, out, c(exogenous, out$instruments), beliefs)
   out
 }

@@ -2,7 +2,7 @@
 # it is asked for, so it is probed outwards from the estimate, and every change between two probes is then bracketed more closely.
 
 kProbes <- 2^(-3:17)   # probes, in standard errors from the estimate; what holds at the last is taken to hold to infinity
-kRounds <- 6          # each splits a bracket in 16: seven digits
+kRounds <- 6          # each splits a bracket in eight: five digits
 
 # p_of(nulls) -> p values. A data frame of pieces (lower, upper); no rows where every null is rejected.
 invert_test <- function(p_of, estimate, scale, level) {
@@ -21,11 +21,11 @@ invert_test <- function(p_of, estimate, scale, level) {
 refine_changes <- function(p_of, alpha, low, high, inside_low) {
   if (length(low) == 0) return(numeric())
   for (round in seq_len(kRounds)) {
-    grid <- outer(high - low, seq_len(15) / 16) + low
+    grid <- outer(high - low, seq_len(7) / 8) + low
     inside <- matrix(p_of(as.vector(grid)) > alpha, nrow = length(low))
     for (j in seq_along(low)) {
       at <- which(inside[j, ] != inside_low[j])
-      first <- if (length(at)) at[1] else 16
+      first <- if (length(at)) at[1] else 8
       points <- c(low[j], grid[j, ], high[j])
       low[j] <- points[first]
       high[j] <- points[first + 1]

@@ -17,7 +17,8 @@
 #' | `sandwich::estfun()`, `sandwich::bread()` | scores, n x k, and n times the inverse of the projected cross-products |
 #'
 #' @details
-#' Intervals are `estimate +- t x standard error`, t with n - k degrees of freedom; with the smallest number of clusters less 1 when clustered.
+#' Intervals are `estimate +- t x standard error`, t with n - k degrees of freedom; with the smallest number of clusters less 1 when clustered,
+#' under CR2 with each coefficient's own ([CR()]).
 #'
 #' Under `na.action = na.exclude` residuals, fitted values and leverage have one entry per row of the data, `NA` where the row is not in
 #' the fit; else one per person kept, named as the rows of the data.
@@ -65,7 +66,7 @@ confint.miv <- function(object, parm, level = 0.95, vcov = NULL, ..., scores = N
   fit <- with_vcov(object, vcov, scores)
   table <- coefficient_table(fit)
   at <- if (missing(parm)) seq_len(nrow(table)) else read_parm(parm, rownames(table))
-  reach <- stats::qt((1 + level) / 2, fit$df_inference) * table[at, 2]
+  reach <- stats::qt((1 + level) / 2, df_of(fit, rownames(table)[at])) * table[at, 2]
   tails <- c((1 - level) / 2, (1 + level) / 2)
   names <- list(rownames(table)[at], paste(format(100 * tails, trim = TRUE, digits = 3), "%"))
   matrix(c(table[at, 1] - reach, table[at, 1] + reach), ncol = 2, dimnames = names)

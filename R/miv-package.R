@@ -20,6 +20,8 @@
 #' | [compare_specs()], [what_if()] | every specification on one sample; assumptions that fail a little |
 #' | [audit()] | checks of the design, each with a word |
 #' | [first_stage()], [reduced_form()], [ols()] | ordinary fits on the same people, with the same covariance |
+#' | [anderson_rubin()] | the effects that data with a weak first stage do not reject |
+#' | [iv_tests()] | strength of the first stage, over-identification, endogeneity, equal effects on the two sides |
 #' | `vcov()`, [CR()] | another covariance after the fit; clusters |
 #' | [simulate_experiment()], [inflation_survey] | experiments whose belief effects are known |
 #'

@@ -53,10 +53,11 @@
 #'
 #' - `"iid"`: \eqn{\sum e^2 / (n - k)}{sum(e^2) / (n - k)}. `"HC0"`: no factor. `"HC1"`: times n / (n - k). `"HC2"`, `"HC3"`: \eqn{e_i^2} divided by \eqn{1 -
 #'   h_i} or its square, where h is the leverage of the second stage, that of \eqn{\hat x_i}{xhat_i}.
-#' - Clusters (`~ village`, or [CR()] for the type): `"CR0"` without a factor, `"CR1"` with G / (G - 1) (n - 1) / (n - k). Effects nested in a
+#' - Clusters (`~ village`, or [CR()] for the type): `"CR0"` without a factor, `"CR1"` with G / (G - 1) (n - 1) / (n - k), `"CR2"` and `"CR3"` with the
+#'   residuals of each cluster freed of the second stage's leverage, for few clusters. Below 40 clusters `summary()` gives CR2 beside CR1. Effects nested in a
 #'   cluster count in k only as the constant. With several cluster variables (`~ village + wave`) one common factor with the smallest G; if the sum
 #'   of their parts is not positive definite, negative eigenvalues are set to 0, with a warning. Clusters are never inferred from fixed effects.
-#' - t and intervals: n - k degrees of freedom, the smallest G - 1 when clustered. The first-stage F has the same covariance, with n less the first
+#' - t and intervals: n - k degrees of freedom, the smallest G - 1 when clustered, Satterthwaite's for each coefficient under CR2. The first-stage F has the same covariance, with n less the first
 #'   stage's coefficients (or G - 1) in the denominator.
 #'
 #' These are the conventions of fixest and of Stata's reghdfe and `ivregress, small`. They differ elsewhere: `ivregress` without `small` uses no

@@ -11,7 +11,7 @@ new_miv <- function(problem, answer, choice, scores, call, na_action) {
     nobs = named$n,                                 # people with positive weight
     rank = named$rank,                              # coefficients, absorbed effects included
     df.residual = named$n - named$rank,
-    df_inference = inference_df(named, answer),     # n - k, or the smallest number of clusters less 1
+    df_inference = inference_df(named, answer),     # n - k, or the smallest number of clusters less 1; under CR2 one per coefficient
     sigma = sqrt(named$sigma2),
     r.squared = 1 - named$rss / named$tss,
     rss = named$rss, tss = named$tss,
@@ -80,6 +80,7 @@ kind_of <- function(choice, answer, scores) {
 }
 
 inference_df <- function(named, answer) {
+  if (!is.null(named$satterthwaite)) return(named$satterthwaite)
   if (length(answer$clusters)) smallest_count(answer$clusters) - 1 else named$n - named$rank
 }
 

@@ -363,7 +363,7 @@ base_changes <- function(changes) {
 coefficients_figure <- function(fit, level, terms) {
   terms <- check_figure_terms(terms, fit)
   table <- coefficient_table(fit)[terms, , drop = FALSE]
-  reach <- stats::qt((1 + level) / 2, fit$df_inference) * table[, 2]
+  reach <- stats::qt((1 + level) / 2, df_of(fit, terms)) * table[, 2]
   interval_figure(terms, table[, 1], reach, title = gsub("`", "", fit_title(fit)), subtitle = figure_notes(fit), what = "Estimate", level = level)
 }
 

@@ -108,10 +108,10 @@ shape_prediction <- function(made, fit, se.fit, interval, level) {
   if (!se.fit && interval == "none") return(value)
   se <- made$pad(stats::setNames(sqrt(pmax(0, rowSums((made$x %*% fit$vcov) * made$x))), names(made$fit)))
   if (interval == "confidence") {
-    reach <- stats::qt((1 + level) / 2, fit$df_inference) * se
+    reach <- stats::qt((1 + level) / 2, least_df(fit)) * se
     value <- cbind(fit = value, lwr = value - reach, upr = value + reach)
   }
-  if (se.fit) list(fit = value, se.fit = se, df = fit$df_inference, residual.scale = fit$sigma) else value
+  if (se.fit) list(fit = value, se.fit = se, df = least_df(fit), residual.scale = fit$sigma) else value
 }
 
 # ---- new people's columns ----

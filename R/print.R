@@ -35,9 +35,11 @@ print.summary.miv <- function(x, digits = max(3, getOption("digits") - 3), all =
   print_table(x, digits, all)
   cat("\n")
   print_intervals(x, digits)
-  print_line("Std. errors", paste0(vcov_words(x$vcov_kind), few_clusters_words(x$vcov_kind), ".", both_scores_words(x, digits)))
+  print_line("Weak-robust", weak_robust_words(x$weak_robust, x$vcov_kind))
+  print_line("Std. errors", paste0(vcov_words(x$vcov_kind), few_clusters_words(x$vcov_kind), ".", cr2_words(x, digits), both_scores_words(x, digits)))
   print_line(x$who, paste0(people_words(x$nobs, x$rows), left_out_words(x$left_out, x$rows - x$nobs)))
   print_line("First stage", first_stage_words(x$first_stage))
+  print_line("Instruments", over_identification_words(x$over_identification))
   if (!is.null(x$instrument_tests)) print_line("Instruments", tests_words(x$instrument_tests, x$single_belief))
   print_line("Added", x$added)
   print_line("Absorbed", effects_words(x$fixed_effects))
@@ -92,7 +94,7 @@ print_intervals <- function(x, digits) {
   for (name in rownames(x$conf.int)) {
     number <- function(v) fixed(v, decimals_for(x$coefficients[name, 2], digits - 1))
     print_line("Interval", sprintf("%s%s (%s%%, t with %s degrees of freedom).", which_effect(x, name), range_words(x$conf.int[name, ], number),
-                                   format(100 * x$conf.level), big_number(x$df_inference)))
+                                   format(100 * x$conf.level), df_words(df_of(x, name))))
   }
 }
 
@@ -141,7 +143,7 @@ vcov_words <- function(kind) {
 }
 
 few_clusters_words <- function(kind) {
-  if (length(kind$n_clusters) == 0 || min(kind$n_clusters) >= 40) return("")
+  if (length(kind$n_clusters) == 0 || min(kind$n_clusters) >= kFewClusters || kind$type %in% kAdjustedTypes) return("")
   "; with fewer than 40 clusters such errors tend to be too small"
 }
 

@@ -260,8 +260,9 @@ fill_shares <- function(problem, recipes, vectors, kept) {
 
 stratum_index <- function(problem, kept) {
   if (is.null(problem$stratum)) return(NULL)
-  labels <- vapply(problem$effects, `[[`, "", "label")
-  effect_index(problem, problem$effects[[match(problem$stratum, labels)]], kept)
+  effects <- if (is.null(problem$dummied)) problem$effects else problem$dummied
+  labels <- vapply(effects, `[[`, "", "label")
+  effect_index(problem, effects[[match(problem$stratum, labels)]], kept)
 }
 
 effect_index <- function(problem, effect, kept) {

@@ -33,7 +33,7 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' not be where the arms are of unequal size. It conditions on the people in the fit. The p value has a Monte Carlo error, given beside it.
 #'
 #' **Intervals by inversion** ask the same draws about other null values: outwards from the estimate in doubling steps to 131,072 standard
-#' errors, then between the steps at which the answer changes, to seven digits. What holds at the last step is taken to hold to infinity.
+#' errors, then between the steps at which the answer changes, to five digits of the step. What holds at the last step is taken to hold to infinity.
 #'
 #' **Digits.** A draw depends on the seed, its own number and the data: not on threads, batches, memory, `R` or the instruction set (see `$engine`), so the
 #' first draws of a longer run are those of a shorter one. `options(miv.blas = TRUE)` sends the products to R's BLAS instead, which agrees to 1e-10.
@@ -51,6 +51,8 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' @param points Of the wild bootstrap: `"rademacher"` or `"webb"`.
 #' @param tails Of the wild bootstrap: `"symmetric"` or `"equal"`.
 #' @param cluster One-sided formula of the clusters to draw. `NULL`: those of the fit's standard errors; people where these are not clustered.
+#'
+#' @param interval `FALSE` leaves out the inversion under `"wild"` and `"permutation"` (the p value alone, for simulations): then `set` is `NULL`.
 #'
 #' @return An object of class `miv_resample` that answers `print()`, [tidy()][tidy.miv], `confint()` and `plot()`. A list with `draws` (a matrix with R
 #'   rows: one column per coefficient under `"pairs"` and `"bayesian"`, the statistic t* of the belief under `"wild"` and `"permutation"`), `estimate`,
@@ -77,9 +79,10 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' by_region <- miv(pay_claim ~ age, experiment, vcov = ~ region)
 #' resample(by_region, R = 999, points = "webb", seed = 1)$p.value
 #' @export
-resample <- function(fit, scheme = NULL, R = 9999, seed = NULL, null = 0, level = 0.95, points = "rademacher", tails = "symmetric", cluster = NULL) {
-  if (inherits(fit, "miv_set")) return(each_fit(fit, resample, scheme, R, seed, null, level, points, tails, cluster))
+resample <- function(fit, scheme = NULL, R = 9999, seed = NULL, null = 0, level = 0.95, points = "rademacher", tails = "symmetric", cluster = NULL, interval = TRUE) {
+  if (inherits(fit, "miv_set")) return(each_fit(fit, resample, scheme, R, seed, null, level, points, tails, cluster, interval))
   request <- check_resample(fit, scheme, R, null, level, points, tails)
+  request$interval <- isTRUE(check_flag(interval, "interval"))
   request$units <- if (request$scheme != "permutation" || !is.null(cluster)) read_units(fit, cluster)
   request$seed <- take_seed(seed)
   progress <- new_progress(sprintf("%s, %s draws", scheme_title(request$scheme), big_number(R)))
@@ -210,12 +213,11 @@ test_p <- function(draws, observed, tails) {
 
 # What both tests of a null have in common.
 null_answer <- function(fit, draws, observed, error, p_of, request) {
-  estimate <- fit$coefficients[fit$beliefs]
   p <- test_p(draws, observed, request$tails)
-  set <- invert_test(p_of, estimate[[1]], error, request$level)
+  set <- if (request$interval) invert_test(p_of, fit$coefficients[[fit$beliefs]], error, request$level)
   if (1 / (request$R + 1) > 1 - request$level) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is the whole line.", request$R, format(request$level))
   draws <- matrix(draws, ncol = 1, dimnames = list(NULL, fit$beliefs))
-  list(draws = draws, std.error = stats::setNames(error, fit$beliefs), statistic = observed, p.value = p, set = set, interval = matrix(hull(set), 1))
+  list(draws = draws, std.error = stats::setNames(error, fit$beliefs), statistic = observed, p.value = p, set = set, interval = matrix(if (request$interval) hull(set) else NA_real_, 1, 2))
 }
 
 # ---- the result ----
@@ -225,7 +227,7 @@ new_resample <- function(fit, request, answer) {
   rows <- matrix(answer$interval, ncol = 2, dimnames = list(names, interval_names(request$level)))
   estimate <- fit$coefficients[names]
   statistic <- if (is.null(answer$statistic)) (estimate - answer$nulls) / answer$std.error else answer$statistic
-  set <- if (is.null(answer$set)) data.frame(lower = rows[1, 1], upper = rows[1, 2], row.names = NULL) else answer$set
+  set <- if (request$scheme %in% c("pairs", "bayesian")) data.frame(lower = rows[1, 1], upper = rows[1, 2], row.names = NULL) else answer$set
   p <- stats::setNames(answer$p.value, names)
   structure(list(
     draws = answer$draws, estimate = estimate, std.error = answer$std.error, statistic = stats::setNames(statistic, names), p.value = p,

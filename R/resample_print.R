@@ -25,7 +25,7 @@ print_test <- function(x, digits) {
   print_line("Estimate", sprintf("%s (SE %s).", show_number(x$estimate[[1]], digits), show_number(x$std.error[[1]], digits)))
   print_line("Test", sprintf("effect = %s: t = %s, p %s (%s; Monte Carlo error %s).", format(x$null), show_number(x$statistic[[1]], digits), p_words(x$p.value[[1]]), tail_words(x),
                              format(signif(x$p.error[[1]], 1), scientific = FALSE)))
-  print_line("Interval", inversion_words(x))
+  if (!is.null(x$set)) print_line("Interval", inversion_words(x))
 }
 
 tail_words <- function(x) if (x$scheme == "wild" && x$tails == "equal") "equal tails" else "two-sided, symmetric"
@@ -70,6 +70,7 @@ engine_words <- function(engine) {
 #' @export
 confint.miv_resample <- function(object, parm, level = object$level, ...) {
   if (level != object$level) abort_miv("bad_level", "The draws were inverted at level %s; ask `resample(level = %s)` for another.", format(object$level), format(level))
+  if (is.null(object$set)) abort_miv("no_interval", "The draws were taken with `interval = FALSE`; leave that out.")
   if (nrow(object$set) > 1) inform_miv("several_pieces", "The set has %d pieces (%s); this is their hull.", nrow(object$set), set_words(object$set))
   if (nrow(object$set) == 0) abort_miv("empty_set", "The set is empty: every value of the effect is rejected at level %s. `$set` has no rows.", format(object$level))
   at <- if (missing(parm)) seq_len(nrow(object$interval)) else read_parm(parm, rownames(object$interval))

@@ -17,16 +17,21 @@
 #' **Over-identified fits** have two standard errors: the usual one is right where every instrument finds the same effect, the other one also where
 #' effects differ (see [miv()]). The summary gives both for the belief, `scores` says which is in the table.
 #'
+#' **Weak-robust** is the Anderson-Rubin set of a fit with one belief (see [anderson_rubin()]): right however weak the first stage is, and the one to
+#' quote where F is small or where it and the interval differ. Over-identified fits show Hansen's J beside it (Sargan's under `"iid"`; see [iv_tests()]).
+#'
 #' @param object A fit of [miv()] or [tsls()], or several (`miv_set`, from `c(y1, y2) ~ x`).
 #' @param vcov,scores Another covariance than the fit's own, as in [miv()]. The first-stage F changes with it.
 #' @param conf.level Of the interval, between 0 and 1.
 #' @param ... Nothing: misspelt arguments are refused here.
 #' @return An object of class `summary.miv`: a list in which `coefficients` is the matrix of `Estimate`, `Std. Error`, `t value` and `Pr(>|t|)`, one
 #'   row per coefficient, belief first, so that `coef(summary(fit))` is that matrix; `conf.int` the intervals of the beliefs (in a [first_stage()],
-#'   [reduced_form()] or [ols()] of what stands in their place); `vcov`, `vcov_kind`, `df_inference` (of t), `both_scores` (the beliefs' standard
-#'   errors under both scores, where over-identified), `nobs`, `rows`, `left_out` (rows left out, by cause; one person may count under several),
-#'   `first_stage` (`F`, `df1`, `df2`), `fixed_effects`, `dropped`, `sigma`, `r.squared`, `path`, `guarantee`, and `weightless` (people at gap 0 in
-#'   the fit, who carry no weight; `NULL` where not known).
+#'   [reduced_form()] or [ols()] of what stands in their place); `vcov`, `vcov_kind`, `df_inference` (of t; named by coefficient under CR2), `both_scores` (the beliefs'
+#'   standard errors under both scores, where over-identified), `cr2` (of the beliefs under CR2: `term`, `std.error`, `df`, `p.value`, `conf.low`,
+#'   `conf.high`; `NULL` unless clustered one way by CR1 in fewer than 40 clusters), `nobs`, `rows`, `left_out` (rows left out, by cause; one person may count under several),
+#'   `first_stage` (`F`, `df1`, `df2`), `fixed_effects`, `dropped`, `sigma`, `r.squared`, `path`, `guarantee`, `weightless` (people at gap 0 in
+#'   the fit, who carry no weight; `NULL` where not known), `weak_robust` (the Anderson-Rubin set; the reason in words where there is none; `NULL` but for
+#'   one belief) and `over_identification` (a row of [iv_tests()]; `NULL` where just identified).
 #'
 #'   For a `miv_set` an object of class `summary.miv_set`, whose `table` has one row per outcome (and belief): `outcome`, `term`, `estimate`,
 #'   `std.error`, `statistic`, `p.value`, `conf.low`, `conf.high`, `nobs`, `first_stage_F`.
@@ -49,7 +54,8 @@ summary.miv <- function(object, vcov = NULL, scores = NULL, conf.level = 0.95, .
     list(title = fit_title(fit), who = people_title(fit), coefficients = coefficient_table(fit), conf.int = belief_intervals(fit, conf.level),
          conf.level = conf.level),
     fit[kept],
-    list(both_scores = both_scores(fit), left_out = rows_left_out(fit), added = added_words(fit), weightless = weightless_people(fit)),
+    list(both_scores = both_scores(fit), cr2 = cr2_beside(fit, conf.level), left_out = rows_left_out(fit), added = added_words(fit), weightless = weightless_people(fit),
+         weak_robust = weak_robust_set(fit, conf.level), over_identification = over_identification(fit)),
     if (inherits(fit, "miv_first_stage")) list(instrument_tests = instrument_tests(fit), single_belief = single_belief(fit))),
     class = "summary.miv")
 }
@@ -71,7 +77,7 @@ effect_names <- function(fit) c(fit$beliefs, fit$leading)
 belief_intervals <- function(fit, level) {
   names <- effect_names(fit)
   table <- coefficient_table(fit)[names, , drop = FALSE]
-  reach <- stats::qt((1 + level) / 2, fit$df_inference) * table[, 2]
+  reach <- stats::qt((1 + level) / 2, df_of(fit, names)) * table[, 2]
   matrix(c(table[, 1] - reach, table[, 1] + reach), ncol = 2, dimnames = list(names, c("conf.low", "conf.high")))
 }
 
@@ -130,7 +136,7 @@ outcome_row <- function(outcome, summary) {
   terms <- effect_names(summary)
   if (length(terms) == 0) terms <- rownames(summary$coefficients)
   table <- summary$coefficients[terms, , drop = FALSE]
-  reach <- stats::qt((1 + summary$conf.level) / 2, summary$df_inference) * table[, 2]
+  reach <- stats::qt((1 + summary$conf.level) / 2, df_of(summary, terms)) * table[, 2]
   data.frame(outcome = outcome, term = terms, estimate = table[, 1], std.error = table[, 2], statistic = table[, 3], p.value = table[, 4],
              conf.low = table[, 1] - reach, conf.high = table[, 1] + reach, nobs = summary$nobs,
              first_stage_F = if (length(summary$first_stage$F)) unname(summary$first_stage$F) else NA_real_, row.names = NULL)

@@ -18,7 +18,7 @@ generics::augment
 #'
 #' @param x A fit of [miv()] or [tsls()], or several (`miv_set`, from `c(y1, y2) ~ x`).
 #' @param conf.int Whether to give the interval: estimate +- t x standard error, t with n - k degrees of freedom, or with the smallest number of clusters
-#'   less 1 when clustered.
+#'   less 1 when clustered, under CR2 with each coefficient's own ([CR()]).
 #' @param conf.level Of the interval, between 0 and 1.
 #' @param vcov,scores Another covariance than the fit's own, as in [miv()]; the first-stage F changes with it.
 #' @param data A data frame to put beside the fitted values: with one row per row of the data given to the fit, or one per person kept. The
@@ -71,7 +71,7 @@ tidy.miv <- function(x, conf.int = TRUE, conf.level = 0.95, vcov = NULL, scores 
   table <- coefficient_table(fit)
   out <- data.frame(term = rownames(table), estimate = table[, 1], std.error = table[, 2], statistic = table[, 3], p.value = table[, 4], row.names = NULL)
   if (!conf.int) return(out)
-  reach <- stats::qt((1 + conf.level) / 2, fit$df_inference) * out$std.error
+  reach <- stats::qt((1 + conf.level) / 2, df_of(fit, out$term)) * out$std.error
   out$conf.low <- out$estimate - reach
   out$conf.high <- out$estimate + reach
   out

@@ -20,7 +20,7 @@
 #' it).
 #'
 #' @section Standard errors and degrees of freedom:
-#' As in [miv()]: n / (n - k) in `"HC1"`; G / (G - 1) (n - 1) / (n - k) in clusters, the smallest G for several; t with n - k or G - 1; absorbed
+#' As in [miv()]: n / (n - k) in `"HC1"`; G / (G - 1) (n - 1) / (n - k) in clusters, the smallest G for several; CR2 and CR3 as in [CR()]; t with n - k or G - 1; absorbed
 #' effects count in k, those nested in a cluster only as the constant; the hat matrix of `"HC2"` and `"HC3"` is that of the second stage (projected
 #' regressors). So fixest, reghdfe and Stata's `ivregress, small` agree; `ivregress` without `small` uses no factor and the normal distribution, and
 #' `sandwich::vcovCL()` a factor for each cluster variable. With more instruments than beliefs the usual errors assume that every instrument finds

@@ -7,18 +7,46 @@ kCovarianceTypes <- c("iid", "HC0", "HC1", "HC2", "HC3")
 #' For the `vcov` argument of [miv()], [tsls()], `summary()` and `vcov()`, where a cluster formula alone means `"CR1"`.
 #'
 #' @param cluster One-sided formula of cluster variables, `~ village`, or `~ village + wave` for two ways; each may be an expression.
-#' @param type `"CR0"` (no small-sample factor) or `"CR1"` (times G/(G-1) (n-1)/(n-k), with the smallest G over the ways).
+#' @param type `"CR0"` (no small-sample factor), `"CR1"` (times G/(G-1) (n-1)/(n-k), with the smallest G over the ways), `"CR2"` or `"CR3"`.
+#' @details
+#' Least squares takes something of the regressors out of every cluster's residuals e_g; `"CR2"` and `"CR3"` put it back before the scores are
+#' formed. With H_gg the cluster's block of the hat matrix **of the second stage** (projected regressors; of the first stage in its F),
+#'
+#' - `"CR2"` uses A_g e_g, A_g the symmetric inverse root of the covariance that equal, independent errors leave in e_g: (I - H_gg)^(-1/2) without
+#'   weights. It is unbiased where errors are equal and independent, and close to it elsewhere. Its t has Satterthwaite degrees of freedom (Bell and
+#'   McCaffrey 2002), one number per coefficient, often far below G - 1 where treatment is concentrated in few clusters.
+#' - `"CR3"` uses (I - H_gg)^-1 e_g: the jackknife over clusters around the full estimate, with the projected regressors held where they are. It errs
+#'   on the large side; t has G - 1 degrees of freedom.
+#'
+#' Neither has a small-sample factor, as in clubSandwich, whose numbers both are; `sandwich::vcovCL()` with types `"HC2"`
+#' and `"HC3"` gives the same for [lm()], while sandwich's jackknife has (G - 1) / G in front. Eigenvalues of I - H_gg below 1e-10 (a cluster that alone determines a coefficient) have inverse 0. Weights: in `"CR2"` the errors
+#' before weighting have one variance, as in clubSandwich for [lm()] and ivreg. With everybody a cluster `"CR2"` is `"HC2"` (without weights) and `"CR3"` is
+#' `"HC3"`.
+#'
+#' Absorbed effects that lie within clusters change nothing (with weights and `"CR2"` they do); others are put in as dummies, at most 100. One
+#' cluster variable only. With `scores = "heterogeneous"` both parts of the score are adjusted alike. The denominator of a first-stage F has G - 1
+#' degrees of freedom; predictions use the smallest degrees of freedom of the coefficients, and effect weights `"CR1"`.
+#'
+#' `clubSandwich::vcovCR()` and `coef_test()` on a fit give these numbers; its CR3 leaves out absorbed effects that cut across clusters.
 #' @return An object of class `miv_cluster`, to be handed to `vcov`.
+#' @section Errors: `miv_error_bad_cluster`, `miv_error_unknown_covariance`, `miv_error_several_clusters` for `"CR2"` and `"CR3"` over several variables;
+#'   later `miv_error_absorbed_effects` where more than 100 dummies would be needed.
+#' @references
+#' Bell, R. M. and McCaffrey, D. F. (2002). Bias reduction in standard errors for linear regression with multi-stage samples. *Survey Methodology*
+#' 28(2), 169-181.
+#'
+#' Pustejovsky, J. E. and Tipton, E. (2018). Small-sample methods for cluster-robust variance estimation and hypothesis testing in fixed effects
+#' models. *Journal of Business & Economic Statistics* 36(4), 672-683.
 #' @examples
 #' fit <- tsls(mpg ~ 1 | hp ~ wt, mtcars)
 #' vcov(fit, CR(~ cyl, "CR0"))
+#' tidy(fit, vcov = CR(~ carb, "CR2"))
+#' vcov(fit, CR(~ carb, "CR2"))["hp", "hp"] / vcov(fit, ~ carb)["hp", "hp"]
 #' @export
 CR <- function(cluster, type = "CR1") {
   if (missing(cluster) || !is_formula(cluster) || length(cluster) != 2) abort_miv("bad_cluster", "`cluster` must be a one-sided formula such as `~ village`.")
-  if (identical(type, "CR2") || identical(type, "CR3")) {
-    abort_miv("unknown_covariance", "`%s` is not available in this version of miv; use \"CR1\", or clubSandwich::vcovCR() on the fit.", type)
-  }
-  check_choice(type, c("CR0", "CR1"), "covariance")
+  check_choice(type, c("CR0", "CR1", kAdjustedTypes), "covariance")
+  check_one_way(cluster, type)
   structure(list(cluster = cluster, type = type), class = "miv_cluster")
 }
 
@@ -97,7 +125,7 @@ check_cluster_index <- function(index, label) {
 # What the core's second pass is to do.
 meat_request <- function(choice, clusters, heterogeneous) {
   list(meat = !choice$type %in% c("iid", "matrix"), row_weight = match(choice$type, c("HC2", "HC3"), nomatch = 0L),
-       heterogeneous = heterogeneous, clusters = clusters)
+       adjust = match(choice$type, kAdjustedTypes, nomatch = 0L), heterogeneous = heterogeneous, clusters = clusters)
 }
 
 # The factor on a meat: coefficients k, of which absorbed and nested effects count as the constant only.
@@ -143,7 +171,10 @@ with_vcov <- function(fit, vcov = NULL, scores = NULL) {
   if (is.null(vcov) && (is.null(scores) || scores == fit$vcov_kind$scores)) return(fit)
   if (is.null(scores)) scores <- fit$vcov_kind$scores
   check_choice(scores, c("usual", "heterogeneous"), "scores")
-  choice <- if (is.null(vcov)) kept_choice(fit) else own_clusters(read_vcov(vcov, fit$experiment), fit$data)
+  with_choice(fit, if (is.null(vcov)) kept_choice(fit) else own_clusters(read_vcov(vcov, fit$experiment), fit$data), scores)
+}
+
+with_choice <- function(fit, choice, scores) {
   problem <- problem_of(fit)
   asked <- add_clusters(problem, core_choice(choice))
   check_leverage(problem, asked)

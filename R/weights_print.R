@@ -192,7 +192,7 @@ sign_reversal <- function(x) {
   against <- gap != 0 & sign(gap) * sign(slope[[1]] + slope[[2]] * gap) < 0
   se <- sqrt(x$first_stage_vcov[1, 1])
   list(pi = slope, from = min(0, turn), to = max(0, turn), outside = slope[[2]] < 0, people = mean(against), std.error = se,
-       p.value = 2 * stats::pt(-abs(slope[[1]] / se), fit$df_inference))
+       p.value = 2 * stats::pt(-abs(slope[[1]] / se), df_without_cr2(fit)))
 }
 
 #' @export

@@ -88,7 +88,7 @@ what_if_told <- function(fit, values, level) {
   }
   line <- told_line(fit)
   if (is.null(values)) values <- told_values(fit, line)
-  reach <- stats::qt((1 + level) / 2, fit$df_inference)
+  reach <- stats::qt((1 + level) / 2, df_of(fit, fit$beliefs[1]))
   estimate <- line$b - values * line$kappa
   error <- sqrt(pmax(line$variance(values), 0))
   table <- data.frame(value = values, estimate = estimate, std.error = error, conf.low = estimate - reach * error, conf.high = estimate + reach * error, nobs = fit$nobs)

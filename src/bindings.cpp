@@ -2,6 +2,7 @@
 #include <RcppEigen.h>
 
 #include "core/arms.h"
+#include "core/cluster_adjust.h"
 #include "core/cluster_index.h"
 #include "core/covariance.h"
 #include "core/effect_weights.h"
@@ -9,6 +10,7 @@
 #include "core/kernels.h"
 #include "core/permute.h"
 #include "core/resample.h"
+#include "core/weak_iv.h"
 
 namespace {
 
@@ -123,11 +125,33 @@ Rcpp::List wrap_fit(const miv::Design& design, const miv::Factor& factor, const 
     Rcpp::Named("smallest_pivot") = factor.triangle.smallest_pivot);
 }
 
+void add_adjusted(const miv::Design& design, const miv::Factor& factor, const miv::TslsFit& fit, const miv::ToUser& user, const Rcpp::List& request_list,
+                  const miv::Workers& workers, Rcpp::List& out) {
+  miv::AdjustRequest request;
+  request.kind = static_cast<miv::Adjustment>(Rcpp::as<int>(request_list["adjust"]));
+  request.heterogeneous = Rcpp::as<bool>(request_list["heterogeneous"]);
+  request.clusters = as_groups(request_list["clusters"])[0];
+  const miv::AdjustedMeats meats = miv::adjusted_meats(design, factor, fit, user, request, workers);
+  Rcpp::List first;
+  first.push_back(meats.first);
+  out["covariances"] = Rcpp::List::create(miv::sandwich(fit, user, meats.second));
+  out["first_meats"] = first;
+  if (meats.df.size() > 0) out["satterthwaite"] = meats.df;
+}
+
 Rcpp::List wrap_sums(const miv::CellProblem& problem, const miv::CellSums& sums) {
   return Rcpp::List::create(Rcpp::Named("verdict") = 0, Rcpp::Named("people") = sums.people, Rcpp::Named("weight") = sums.weight, Rcpp::Named("q") = sums.q,
                             Rcpp::Named("belief") = sums.belief, Rcpp::Named("outcome") = sums.outcome, Rcpp::Named("q_belief") = sums.q_belief,
                             Rcpp::Named("q_outcome") = sums.q_outcome, Rcpp::Named("q_square") = sums.q_square,
                             Rcpp::Named("scales") = problem.level_frame.scale);
+}
+
+miv::MeatRequest as_meats(const Rcpp::List& request) {
+  miv::MeatRequest out;
+  out.row_weight = static_cast<miv::RowWeight>(Rcpp::as<int>(request["row_weight"]));
+  out.heterogeneous = Rcpp::as<bool>(request["heterogeneous"]);
+  out.clusters = as_groups(request["clusters"]);
+  return out;
 }
 
 miv::DrawRequest as_draws(const Rcpp::List& request) {
@@ -241,17 +265,36 @@ Rcpp::List tsls_cpp(Rcpp::List design_list, Rcpp::List request_list) {
   Rcpp::List out = wrap_fit(design, factor, fit, user);
   out["verdict"] = 0;
   if (!Rcpp::as<bool>(request_list["meat"])) return out;
-  miv::MeatRequest request;
-  request.row_weight = static_cast<miv::RowWeight>(Rcpp::as<int>(request_list["row_weight"]));
-  request.heterogeneous = Rcpp::as<bool>(request_list["heterogeneous"]);
-  request.clusters = as_groups(request_list["clusters"]);
-  const miv::Meats meats = miv::compute_meats(design, factor, fit, request, workers);
+  if (Rcpp::as<int>(request_list["adjust"]) > 0) {
+    add_adjusted(design, factor, fit, user, request_list, workers, out);
+    return out;
+  }
+  const miv::Meats meats = miv::compute_meats(design, factor, fit, as_meats(request_list), workers);
   Rcpp::List second, first;
   for (const miv::MatrixXd& meat : meats.second) second.push_back(miv::sandwich(fit, user, meat));
   for (const std::vector<miv::MatrixXd>& meat : meats.first) first.push_back(meat);
   out["covariances"] = second;
   out["first_meats"] = first;
   return out;
+}
+
+// Beliefs and error on the instruments, for tests that hold under weak ones; request as in tsls_cpp. `unit` is the size of one frame unit
+// of each belief's coefficient in the user's.
+// [[Rcpp::export(rng = false)]]
+Rcpp::List anderson_rubin_cpp(Rcpp::List design_list, Rcpp::List request_list) {
+  const miv::Design design = as_design(design_list);
+  miv::check_design(design);
+  const miv::Workers workers = as_workers(request_list["threads"]);
+  const miv::Factor factor = miv::factorise(design, Rcpp::as<miv::VectorXd>(request_list["reference"]), Rcpp::as<bool>(request_list["wide"]), workers);
+  const miv::TslsFit fit = miv::solve_tsls(design, factor);
+  if (fit.verdict != miv::Verdict::kOk) return Rcpp::List::create(Rcpp::Named("verdict") = static_cast<int>(fit.verdict));
+  const miv::ReducedForms forms = miv::reduced_forms(design, factor, fit, as_meats(request_list), workers);
+  const miv::ToUser user = miv::to_user(design, factor, fit);
+  const miv::Index p = static_cast<miv::Index>(fit.beliefs.size());
+  return Rcpp::List::create(Rcpp::Named("verdict") = 0, Rcpp::Named("n") = static_cast<double>(factor.n),
+                            Rcpp::Named("exogenous") = static_cast<double>(fit.exogenous.size()), Rcpp::Named("directions") = forms.directions,
+                            Rcpp::Named("left") = forms.left, Rcpp::Named("meats") = forms.meats,
+                            Rcpp::Named("unit") = miv::VectorXd(user.map.diagonal().tail(p)));
 }
 
 // Sums by cell for the effect weights; request: list(ids, cells, threads, reference, levels, scores, dead, fitted, clusters, draws, seed,

@@ -1,7 +1,5 @@
 #include "draw_kernels.h"
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -24,14 +22,6 @@ struct Kernels {
   void (*exponentials)(const std::uint32_t*, Index, double*);
   double (*spin)(Index, double*);
 };
-
-// A product that no compiler melts into the addition around it.
-inline __attribute__((always_inline)) double rounded(double x) {
-#if MIV_X86
-  __asm__("" : "+x"(x));
-#endif
-  return x;
-}
 
 namespace portable {
 #define MIV_LANES 2

@@ -35,7 +35,7 @@ struct SolveShape {
 Index solve_scratch(const SolveShape& shape);
 void solve_draws(const SolveShape& shape, double* c, double* scratch, double* out);
 
-// Exponential weights from uniform bits.
+// Exponential weights from uniform bits; n is a multiple of 8.
 void exponentials(const std::uint32_t* bits, Index n, double* out);
 
 // Multiplications and additions in registers, for measuring what a core can do; returns how many.

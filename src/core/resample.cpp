@@ -162,34 +162,33 @@ class WildNull {
 
   double observed() const { return observed_; }
 
-  // t* of replicate r from its sums.
-  double statistic(const double* sums, Index r) const {
-    const auto sum = [&](Index column) { return sums[column * kAbreast + r]; };
-    double c[kMost], part[2 * kMost], both[kMost], strength = 0, moved = 0;
+  // t* of eight replicates from their sums.
+  void statistics(const double* sums, double* out) const {
+    const auto sum = [&](Index column) { return sums + column * kAbreast; };
+    Octets c(l_), part(l_ + w_), both(e_);
+    Lanes u, v, strength{}, moved{}, d, spread{};
     for (Index z = 0; z < l_; ++z) {
-      double u = 0, v = 0;
+      u = {};
+      v = {};
       for (Index a = 0; a < e_; ++a) {
-        u += sum(wild_.first(w_ + z, a)) * error_[a];
-        v += sum(wild_.first(w_ + z, a)) * move_[a];
+        add(error_[a], sum(wild_.first(w_ + z, a)), u.x);
+        add(move_[a], sum(wild_.first(w_ + z, a)), v.x);
       }
-      c[z] = pi_[z] + v;
-      strength += c[z] * c[z];
-      moved += c[z] * u;
+      for (Index r = 0; r < kAbreast; ++r) c[z][r] = pi_[z] + v.x[r];
+      add(c[z], c[z], strength.x);
+      add(c[z], u.x, moved.x);
     }
-    const double d = moved / strength;
-    for (Index a = 0; a < e_; ++a) both[a] = error_[a] - d * move_[a];
-    for (Index z = 0; z < l_; ++z) part[z] = d * pi_[z];
-    for (Index j = 0; j < w_; ++j) {
-      part[l_ + j] = 0;
-      for (Index a = 0; a < e_; ++a) part[l_ + j] += sum(wild_.first(j, a)) * both[a];
-    }
-    double spread = 0;
+    for (Index r = 0; r < kAbreast; ++r) d.x[r] = moved.x[r] / strength.x[r];
+    for (Index a = 0; a < e_; ++a)
+      for (Index r = 0; r < kAbreast; ++r) both[a][r] = error_[a] - d.x[r] * move_[a];
     for (Index z = 0; z < l_; ++z)
-      for (Index y = 0; y < l_; ++y) spread += c[z] * c[y] * (squares(sum, z, y, both) - 2 * crosses(sum, z, y, both, part) + plains(z, y, part));
-    return ratio(d * strength, spread);
+      for (Index r = 0; r < kAbreast; ++r) part[z][r] = d.x[r] * pi_[z];
+    for (Index j = 0; j < w_; ++j)
+      for (Index a = 0; a < e_; ++a) add(sum(wild_.first(j, a)), both[a], part[l_ + j]);
+    for (Index z = 0; z < l_; ++z)
+      for (Index y = 0; y < l_; ++y) add_spread(sum, z, y, c, both, part, spread.x);
+    for (Index r = 0; r < kAbreast; ++r) out[r] = ratio(d.x[r] * strength.x[r], spread.x[r]);
   }
-
-  static constexpr Index kMost = 256;
 
  private:
   static double ratio(double x, double spread) {
@@ -205,25 +204,45 @@ class WildNull {
     return out;
   }
 
-  template <class Sum>
-  double crosses(const Sum& sum, Index z, Index y, const double* both, const double* part) const {
-    double out = 0;
-    for (Index a = 0; a < e_; ++a) {
-      double inner = 0;
-      for (Index f = 0; f < l_ + w_; ++f) inner += sum(wild_.cross(z, y, a, f)) * part[f];
-      out += both[a] * inner;
-    }
-    return out;
+  struct Lanes {
+    double x[kAbreast] = {};
+  };
+
+  // Numbers for eight replicates, 0 at first.
+  class Octets {
+   public:
+    explicit Octets(Index n) : x_(at(n * kAbreast), 0.0) {}
+    double* operator[](Index i) { return x_.data() + i * kAbreast; }
+    const double* operator[](Index i) const { return x_.data() + i * kAbreast; }
+
+   private:
+    Buffer x_;
+  };
+
+  static void add(const double* a, const double* b, double* sum) {
+    for (Index r = 0; r < kAbreast; ++r) sum[r] += a[r] * b[r];
+  }
+  static void add(double a, const double* b, double* sum) {
+    for (Index r = 0; r < kAbreast; ++r) sum[r] += a * b[r];
   }
 
-  double plains(Index z, Index y, const double* part) const {
-    double out = 0;
-    for (Index f = 0; f < l_ + w_; ++f) {
-      double inner = 0;
-      for (Index g = 0; g < l_ + w_; ++g) inner += fixed_.plain[wild_.plain(z, y, f, g)] * part[g];
-      out += part[f] * inner;
+  // c_z c_y times the sum over units of the products of their scores.
+  template <class Sum>
+  void add_spread(const Sum& sum, Index z, Index y, const Octets& c, const Octets& both, const Octets& part, double* spread) const {
+    Lanes total, inner;
+    for (Index a = 0; a < e_; ++a) {
+      inner = {};
+      for (Index b = 0; b < e_; ++b) add(both[b], sum(wild_.square(z, y, a, b)), inner.x);
+      for (Index f = 0; f < l_ + w_; ++f)
+        for (Index r = 0; r < kAbreast; ++r) inner.x[r] -= 2 * part[f][r] * sum(wild_.cross(z, y, a, f))[r];
+      add(both[a], inner.x, total.x);
     }
-    return out;
+    for (Index f = 0; f < l_ + w_; ++f) {
+      inner = {};
+      for (Index g = 0; g < l_ + w_; ++g) add(fixed_.plain[wild_.plain(z, y, f, g)], part[g], inner.x);
+      add(part[f], inner.x, total.x);
+    }
+    for (Index r = 0; r < kAbreast; ++r) spread[r] += c[z][r] * c[y][r] * total.x[r];
   }
 
   void set_observed(const VectorXd& rho_x, const VectorXd& rho_y, double null) {
@@ -262,7 +281,6 @@ ItemColumns wild_items(const BlockSource& source, const WildColumns& wild) {
 WildDrawn draw_wild(const Design& design, const Factor& factor, const TslsFit& fit, const Groups& clusters, const VectorXd& nulls,
                     const DrawRequest8& request, const Workers& workers) {
   require(fit.beliefs.size() == 1, "the wild bootstrap is for one belief");
-  require(static_cast<Index>(fit.exogenous.size()) < WildNull::kMost && static_cast<Index>(fit.instruments.size()) < WildNull::kMost, "too many columns");
   const Orthonormal rows = orthonormal_rows(design, factor, fit);
   const BlockSource source(design, factor, rows, clusters, false, workers);
   const WildColumns wild(rows);
@@ -274,8 +292,11 @@ WildDrawn draw_wild(const Design& design, const Factor& factor, const TslsFit& f
     out.observed[i] = at_null.back().observed();
   }
   const TakeSums take = [&](Index first, double* sums) {
-    for (Index i = 0; i < nulls.size(); ++i)
-      for (Index r = 0; r < kAbreast && first + r < request.draws; ++r) out.values(first + r, i) = at_null[at(i)].statistic(sums, r);
+    double eight[kAbreast];
+    for (Index i = 0; i < nulls.size(); ++i) {
+      at_null[at(i)].statistics(sums, eight);
+      for (Index r = 0; r < kAbreast && first + r < request.draws; ++r) out.values(first + r, i) = eight[r];
+    }
   };
   out.report = sum_draws(wild_items(source, wild), request, take, workers);
   return out;

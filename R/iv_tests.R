@@ -1,0 +1,263 @@
+# Tests around the first stage of a fit, one row each. Strength comes from the core's reduced forms, the others from regressions of rows.
+
+#' Tests of instruments and belief
+#'
+#' What a referee asks of a two-stage least squares fit, with the fit's own kind of covariance, one row each and one plain sentence each.
+#'
+#' @details
+#' With l instruments, p beliefs and D the beliefs' l x p coefficients on the orthonormal instruments net of the controls, V their covariance:
+#'
+#' | test | is |
+#' |:---|:---|
+#' | `first-stage F` | Wald statistic of the instruments in the first stage of a belief, divided by l; with the fit's covariance |
+#' | `first-stage F, iid` | the same with one variance for everybody |
+#' | `effective F` | of Montiel Olea and Pflueger (2013), D'D / trace(V); one belief |
+#' | `Cragg-Donald F`, `Kleibergen-Paap F` | several beliefs: the smallest eigenvalue, and the robust rank statistic divided by l; the p value is that of the rank test, chi-squared with l - p + 1. With one belief they are the two first-stage F |
+#' | `tF, 5 percent` | one belief, one instrument: the t ratio, whose critical value rises as F falls (Lee, McCrary, Moreira and Porter 2022); `conf.low`, `conf.high` are the estimate -+ that value times its standard error, infinite below F = 3.84 |
+#' | `Hansen J`, `Sargan` | more instruments than beliefs: do they find one effect? J of two-step GMM, its first step the fit; Sargan's n R-squared under `"iid"`. Chi-squared, without small-sample factor |
+#' | `endogeneity` | Wu and Hausman: the first stage's residuals in the regression of the outcome on belief and controls. If they do not matter least squares would do |
+#' | `equal effects, sides` | fits of [miv()]: are the effects of the two sides equal? As in [audit()] |
+#'
+#' Stata's `estat firststage`, `estat endogenous` and (without weights) `estat overid` after `ivregress 2sls, small` give the same numbers. With one instrument the effective F is the first-stage F.
+#'
+#' `NA` in `p.value` means that there is no p value: effective F, Cragg-Donald F and tF have critical values of their own.
+#'
+#' With a function or matrix as covariance HC1 is used, with CR2 and CR3 CR1, and a note says so (`miv_message_covariance`).
+#'
+#' @param fit A fit of [miv()] or [tsls()] with instruments, or several (`miv_set`).
+#' @return A data frame of class `miv_iv_tests`: `test`, `statistic`, `df1`, `df2`, `p.value`, `conf.low`, `conf.high` (of tF, else `NA`), `says` (a sentence).
+#'   Of several outcomes a named list.
+#' @section Errors: `miv_error_not_a_fit`, `miv_error_no_instruments` for least squares.
+#' @references
+#' Kleibergen, F. and Paap, R. (2006). Generalized reduced rank tests using the singular value decomposition. *Journal of Econometrics* 133(1), 97-126.
+#'
+#' Lee, D. S., McCrary, J., Moreira, M. J. and Porter, J. (2022). Valid t-ratio inference for IV. *American Economic Review* 112(10), 3260-3290.
+#' @seealso [anderson_rubin()], [first_stage()], [audit()]
+#' @examples
+#' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
+#'                               signal = 5, arm = ~ told)
+#' iv_tests(miv(pay_claim ~ age, experiment, exposure = "arm+sign"))
+#' iv_tests(tsls(mpg ~ gear | hp ~ wt, mtcars))[, 1:5]
+#' @export
+iv_tests <- function(fit) {
+  if (inherits(fit, "miv_set")) return(each_fit(fit, iv_tests))
+  check_instrumented(fit)
+  fit$vcov_kind[c("type", "ways")] <- ar_choice(fit)[c("type", "ways")]
+  forms <- reduced_forms(fit, kept_choice(fit))
+  rows <- c(strength_rows(fit, forms), list(tf_row(fit, forms), overid_row(fit), endogeneity_row(fit)), sides_rows(fit))
+  structure(do.call(rbind, rows), class = c("miv_iv_tests", "data.frame"), title = fit_title(fit), covariance = vcov_words(fit$vcov_kind))
+}
+
+test_row <- function(test, statistic, df1, df2, p, says, ends = c(NA_real_, NA_real_)) {
+  data.frame(test = test, statistic = statistic, df1 = df1, df2 = df2, p.value = p, conf.low = ends[1], conf.high = ends[2], says = says)
+}
+
+# ---- strength ----
+
+strength_rows <- function(fit, forms) {
+  p <- length(fit$beliefs)
+  robust <- fit$vcov_kind$type != "iid"
+  own <- lapply(seq_len(p), function(j) first_stage_row(fit, forms, j, robust))
+  iid <- if (robust) lapply(seq_len(p), function(j) first_stage_row(fit, forms, j, FALSE))
+  joint <- if (p == 1) list(effective_row(forms)) else c(list(cragg_donald_row(forms, p)), if (robust) list(kleibergen_paap_row(forms, p)))
+  c(own, iid, joint)
+}
+
+block_of <- function(m, j, l) m[(j - 1) * l + seq_len(l), (j - 1) * l + seq_len(l), drop = FALSE]
+
+iid_df <- function(forms) forms$n - forms$k
+
+first_stage_row <- function(fit, forms, j, robust) {
+  l <- nrow(forms$directions)
+  d <- forms$directions[, j]
+  f <- (if (robust) wald(d, block_of(forms$vcov, j, l)) else sum(d^2) / forms$left[j, j] * iid_df(forms)) / l
+  df2 <- if (robust) forms$df2 else iid_df(forms)
+  of <- if (length(fit$beliefs) > 1) sprintf(", %s", fit$beliefs[j]) else ""
+  test_row(paste0("first-stage F", if (!robust && fit$vcov_kind$type != "iid") ", iid", of), f, l, df2, stats::pf(f, l, df2, lower.tail = FALSE),
+           sprintf("The instruments move `%s` with F = %s%s.", fit$beliefs[j], show_statistic(f), if (isTRUE(f < 10)) ", which is weak" else ""))
+}
+
+show_statistic <- function(f) if (is.na(f)) "not available (too few clusters)" else show_f(f)
+
+effective_row <- function(forms) {
+  l <- nrow(forms$directions)
+  f <- sum(forms$directions[, 1]^2) / sum(diag(block_of(forms$vcov, 1, l)))
+  test_row("effective F", f, NA_real_, NA_real_, NA_real_, sprintf("The effective F is %s; above 23.1 the bias is below a tenth of the worst case, whatever the covariance.", show_f(f)))
+}
+
+# Beliefs' coefficients with net beliefs of unit variance: its singular values are canonical correlations.
+canonical_form <- function(forms, p) {
+  d <- forms$directions[, seq_len(p), drop = FALSE]
+  turn <- backsolve(chol(crossprod(d) + forms$left[seq_len(p), seq_len(p)]), diag(p))
+  list(theta = d %*% turn, turn = turn)
+}
+
+cragg_donald_row <- function(forms, p) {
+  l <- nrow(forms$directions)
+  s2 <- min(svd(canonical_form(forms, p)$theta, 0, 0)$d)^2
+  f <- s2 / (1 - s2) * iid_df(forms) / l
+  test_row("Cragg-Donald F", f, NA_real_, NA_real_, NA_real_, sprintf("The weakest combination of the beliefs is moved with Cragg-Donald F = %s.", show_f(f)))
+}
+
+# Wald statistic of the part of theta beyond rank p - 1. Its p value does not depend on how the parts are turned.
+kleibergen_paap_row <- function(forms, p) {
+  l <- nrow(forms$directions)
+  at <- canonical_form(forms, p)
+  s <- svd(at$theta, nu = l, nv = p)
+  left <- s$u[, p:l, drop = FALSE]
+  side <- kronecker(at$turn %*% s$v[, p, drop = FALSE], left)
+  rank <- wald(drop(t(left) %*% at$theta %*% s$v[, p]), crossprod(side, forms$vcov[seq_len(l * p), seq_len(l * p)] %*% side))
+  test_row("Kleibergen-Paap F", rank / l, l - p + 1, NA_real_, stats::pchisq(rank, l - p + 1, lower.tail = FALSE),
+           sprintf("The weakest combination of the beliefs is moved with Kleibergen-Paap F = %s.", show_statistic(rank / l)))
+}
+
+# ---- tF ----
+
+tf_row <- function(fit, forms) {
+  if (length(fit$beliefs) != 1 || nrow(forms$directions) != 1) return(NULL)
+  f <- forms$directions[1, 1]^2 / forms$vcov[1, 1]
+  fit$first_stage$F[] <- f
+  error <- tf_error(fit)
+  critical <- tf_critical(f)
+  t <- fit$coefficients[[1]] / error
+  test_row("tF, 5 percent", t, NA_real_, NA_real_, NA_real_, tf_words(t, critical, f), fit$coefficients[[1]] + c(-1, 1) * critical * error)
+}
+
+# The second stage's error under the covariance that the tests use.
+tf_error <- function(fit) {
+  problem <- problem_of(fit)
+  choice <- add_clusters(problem, kept_choice(fit))
+  sqrt(name_answer(run_core(problem, sample_of(fit), choice, "usual"), problem, choice)$vcov[1, 1])
+}
+
+tf_words <- function(t, critical, f) {
+  if (is.infinite(critical)) return(sprintf("With F = %s, below 3.84, no t ratio is large enough at 5%%.", show_f(f)))
+  sprintf("At 5%% the t ratio, %s, must exceed %s at this F: the effect is %sdistinguished from 0.", show_number(t, 3), formatC(critical, digits = 2, format = "f"),
+          if (abs(t) > critical) "" else "not ")
+}
+
+# Critical value of abs(t) at a first-stage F. In the worst case (errors perfectly correlated) t = f (f - f0) / f0 with f = sqrt(F) normal about f0; the
+# value makes the test reject with probability 0.05 at every f0. Infinite up to 1.96^2; 1.96 from 104.67 on.
+tf_critical <- function(F) {
+  normal <- stats::qnorm(0.975)
+  one_sided <- stats::qnorm(0.95)
+  f <- sqrt(F)
+  if (!isTRUE(f > normal)) return(Inf)
+  if (f >= normal * one_sided / (normal - one_sided)) return(normal)
+  max(normal, tf_from(f, tf_ends()))
+}
+
+# The critical value at which f ends acceptance.
+tf_from <- function(f, ends) {
+  f0 <- exp(stats::splinefun(ends$f, log(ends$f0), "monoH.FC")(f))
+  f * (f - f0) / f0
+}
+
+# f, the upper end of acceptance, at f0. Below lies another end, at -f(g0) with 1 / g0 = 1 / f0 + 2 / f(g0): t there is the critical value at f(g0).
+# g0 < f0, so ends are found in ascending order of f0.
+tf_ends <- function() {
+  f0 <- exp(seq(log(1e-3), log(9), length.out = 300))
+  f <- rep(stats::qnorm(0.975), length(f0))
+  end_at <- function(g0, i) if (i < 3) f[1] else stats::approx(f0[seq_len(i - 1)], f[seq_len(i - 1)], g0, rule = 2)$y
+  for (i in seq_along(f0)) {
+    lower <- f[max(1, i - 1)]
+    for (step in 1:8) lower <- end_at(1 / (1 / f0[i] + 2 / lower), i)
+    f[i] <- f0[i] - stats::qnorm(0.05 - stats::pnorm(-lower - f0[i]))
+  }
+  list(f0 = f0, f = f)
+}
+
+# ---- over-identification ----
+
+overid_row <- function(fit) {
+  if (!fit$over_identified) return(NULL)
+  iid <- fit$vcov_kind$type == "iid"
+  test <- if (iid) sargan(fit) else hansen_j(fit, fit_products(fit))
+  name <- if (iid) "Sargan" else "Hansen J"
+  agree <- if (is.na(test$p)) "may or may not agree: the test's covariance has no inverse" else if (test$p < 0.05) "do not agree on one effect" else "agree on one effect"
+  test_row(name, test$J, test$df, NA_real_, test$p, sprintf("The instruments %s (%s = %s).", agree, name, if (is.na(test$J)) "not available" else show_number(test$J, 3)))
+}
+
+# In a summary: the row, with HC1 where the covariance was given.
+over_identification <- function(fit) {
+  if (!fit$over_identified) return(NULL)
+  fit$vcov_kind[c("type", "ways")] <- suppressMessages(ar_choice(fit))[c("type", "ways")]
+  suppressWarnings(overid_row(fit))
+}
+
+over_identification_words <- function(row) {
+  if (is.null(row)) return("")
+  if (is.na(row$p.value)) return(row$says)
+  sprintf("%s = %s on %d degree%s of freedom, %s: %s one effect.", row$test, show_number(row$statistic, 3), row$df1, plural(row$df1), p_words(row$p.value),
+          if (row$p.value < 0.05) "they do not agree on" else "they agree on")
+}
+
+# Sums of products of scores over people, clusters, or several ways of clustering.
+fit_products <- function(fit) {
+  problem <- problem_of(fit)
+  clusters <- cluster_indices(problem, add_clusters(problem, kept_choice(fit)), kept_of(fit))
+  if (length(clusters) == 0) return(crossprod)
+  ids <- lapply(clusters, function(way) keep_ids(way, kept_of(fit))$ids)
+  function(scores) signed_sum(lapply(ids, function(id) crossprod(rowsum(scores, id))), clusters)
+}
+
+sargan <- function(fit) {
+  net <- net_columns(fit)
+  e <- residuals_of(fit, read_rows(fit)) * net$root
+  J <- length(e) * sum(crossprod(orthonormal(net$instruments), e)^2) / sum(e^2)
+  df <- ncol(net$instruments) - ncol(net$beliefs)
+  list(J = J, df = df, p = stats::pchisq(J, df, lower.tail = FALSE))
+}
+
+# ---- endogeneity ----
+
+endogeneity_row <- function(fit) {
+  test <- tryCatch(instrument_tests(endogeneity_fit(fit)), miv_error = function(e) NULL)
+  if (is.null(test) || test$df1 == 0 || is.na(test$F)) {
+    return(test_row("endogeneity", NA_real_, length(fit$beliefs), NA_real_, NA_real_, "Endogeneity cannot be tested: the first stage leaves too little of the belief, or there are too few clusters."))
+  }
+  says <- if (test$p.value < 0.05) "Least squares and the instruments find different effects; least squares would be biased." else "Least squares would do: it and the instruments find the same effect as far as can be seen."
+  test_row("endogeneity", test$F, test$df1, test$df2, test$p.value, says)
+}
+
+# Outcome on beliefs, controls and the residuals of the first stages, which lead the coefficients.
+endogeneity_fit <- function(fit) {
+  kept <- kept_of(fit)
+  at <- if (is.null(kept)) seq_len(fit$rows) else which(kept == 1L)
+  rows <- read_rows(fit)
+  residuals <- lapply(seq_along(fit$beliefs), function(j) replace(rep(NA_real_, fit$rows), at, first_residuals(fit, rows)[, j]))
+  stage_fit(fit, list(kind = "endogeneity", residuals = stats::setNames(residuals, paste0(".residual_", fit$beliefs))), fit$call)
+}
+
+residual_columns <- function(problem, residuals) {
+  Map(function(x, name) new_column(name, list(atom_numeric(add_source(problem$sources, x, name)))), residuals, names(residuals))
+}
+
+# ---- the two sides ----
+
+sides_rows <- function(fit) {
+  if (fit$door != "miv" || !identical(fit$experiment$units, "prior")) return(NULL)
+  people <- audit_people(fit$experiment, fit, NULL)
+  lapply(seq_along(people$gaps), function(a) sides_test_row(sides_difference(people, a), if (length(people$gaps) > 1) fit$experiment$arm$informed[a]))
+}
+
+sides_test_row <- function(sides, arm) {
+  if (is.null(sides)) return(NULL)
+  f <- (sides$difference / sides$se)^2
+  test_row(paste(c("equal effects, sides", arm), collapse = ", "), f, 1, sides$df, sides$p,
+           sprintf("The effect is %s on side +1 and %s on side -1.", show_number(sides$up, 3), show_number(sides$down, 3)))
+}
+
+#' @export
+print.miv_iv_tests <- function(x, ...) {
+  print_words(attr(x, "title"))
+  print_line("Std. errors", paste0(attr(x, "covariance"), "."))
+  cat("\n")
+  number <- function(v) ifelse(is.na(v), "", formatC(v, digits = 4, format = "fg", big.mark = ","))
+  table <- cbind(statistic = number(x$statistic), df1 = number(x$df1), df2 = number(x$df2), p = ifelse(is.na(x$p.value), "", format.pval(x$p.value, digits = 3, eps = 1e-4)))
+  rownames(table) <- x$test
+  print_frame(table)
+  cat("\n")
+  for (i in seq_len(nrow(x))) print_words(paste0("- ", x$says[i]))
+  invisible(x)
+}

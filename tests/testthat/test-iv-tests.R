@@ -1,0 +1,119 @@
+statistic_of <- function(tests, name) tests$statistic[match(name, tests$test)]
+
+kStataFits <- list(`(hp = wt)` = mpg ~ 1 | hp ~ wt, `(hp am = wt gear)` = mpg ~ 1 | c(hp, am) ~ wt + gear, `gear (hp = wt)` = mpg ~ gear | hp ~ wt,
+                   `gear (hp = wt am)` = mpg ~ gear | hp ~ wt + am)
+
+stata_fit <- function(row, d) {
+  formula <- kStataFits[[row$stata_model]]
+  if (grepl("noconstant", row$options)) formula <- as.formula(gsub("~ (1|gear) [|]", "~ \\1 - 1 |", deparse(formula)))
+  kind <- sub(" noconstant", "", row$options)
+  quietly(tsls(formula, d, vcov = switch(kind, small = "iid", rob = "HC1", ~cyl), weights = if (row$aweight_drat_over_5 == 1) ~aweight))
+}
+
+test_that("first-stage F, endogeneity and over-identification are Stata's, to the digits printed", {
+  want <- shared_csv("iv/mtcars_iv_diagnostics_expected.csv", colClasses = "character")
+  want <- want[want$statistic != "", ]
+  want <- want[!(want$test == "overid" & grepl("^rob", want$options) & want$aweight_drat_over_5 == "1"), ]   # Stata weighs the second regression of its score test once
+  d <- transform(shared_csv("iv/mtcars.csv"), aweight = drat / 5)
+  for (i in seq_len(nrow(want))) {
+    row <- want[i, ]
+    tests <- quietly(iv_tests(stata_fit(row, d)))
+    fstage <- which(grepl("^first-stage F($|, (hp|am)$)", tests$test))
+    at <- switch(row$test, weak1 = fstage[1], weak2 = fstage[2], endog = which(tests$test == "endogeneity"), which(tests$test %in% c("Sargan", "Hansen J")))
+    label <- paste(row$stata_model, row$options, row$test, row$aweight_drat_over_5)
+    # Stata keeps columns as float: relative 2e-6 beside half of the last digit.
+    expect_lt(abs(tests$statistic[at] / as.numeric(row$statistic) - 1), 3e-6, label = label)
+    expect_equal(tests$df1[at], as.numeric(row$df1), label = label)
+    if (nzchar(row$df2)) expect_equal(tests$df2[at], as.numeric(row$df2), label = label)
+    expect_lt(abs(tests$p.value[at] / as.numeric(row$p_value) - 1), 3e-4, label = label)
+  }
+})
+
+test_that("under iid the tests are those of ivreg, and Cragg-Donald that of fixest", {
+  d <- random_rows()
+  tests <- iv_tests(tsls(y ~ w | c(x, x2) ~ z + z2 + v, d, vcov = "iid"))
+  if (requireNamespace("ivreg", quietly = TRUE)) {
+    theirs <- summary(ivreg::ivreg(y ~ w + x + x2 | w + z + z2 + v, data = d), diagnostics = TRUE)$diagnostics
+    expect_close(tests$statistic[match(c("first-stage F, x", "first-stage F, x2", "endogeneity", "Sargan"), tests$test)], theirs[, "statistic"], 1e-9)
+    expect_close(tests$p.value[match(c("endogeneity", "Sargan"), tests$test)], theirs[3:4, "p-value"], 1e-7)
+  }
+  if (requireNamespace("fixest", quietly = TRUE)) {
+    theirs <- fixest::fitstat(fixest::feols(y ~ w | x + x2 ~ z + z2 + v, d), ~cd)$cd
+    expect_close(statistic_of(tests, "Cragg-Donald F"), theirs, 1e-9)
+  }
+})
+
+test_that("Kleibergen-Paap is Cragg-Donald with one variance for everybody, and the first-stage F with one belief", {
+  d <- random_rows()
+  several <- tsls(y ~ w | c(x, x2) ~ z + z2 + v, d, vcov = "iid")
+  forms <- reduced_forms(several, list(type = "iid", ways = list()))
+  expect_close(kleibergen_paap_row(forms, 2)$statistic, cragg_donald_row(forms, 2)$statistic, 1e-9)
+  for (kind in list("HC1", "HC3", ~g)) {
+    fit <- tsls(y ~ w | x ~ z + z2 + v, d, vcov = kind)
+    expect_close(kleibergen_paap_row(reduced_forms(fit, kept_choice(fit)), 1)$statistic, fit$first_stage$F[[1]], 1e-9)
+  }
+})
+
+test_that("Kleibergen-Paap does not change with the units and combinations of beliefs and instruments", {
+  d <- random_rows()
+  d <- transform(d, xa = 3 * x - x2, xb = 1e4 * x2, za = z + 2 * z2, zb = z2 - v, zc = 100 * v)
+  for (kind in list("HC1", ~g)) {
+    own <- iv_tests(tsls(y ~ w | c(x, x2) ~ z + z2 + v, d, vcov = kind))
+    turned <- iv_tests(tsls(y ~ w | c(xa, xb) ~ za + zb + zc, d, vcov = kind))
+    expect_close(statistic_of(turned, "Kleibergen-Paap F"), statistic_of(own, "Kleibergen-Paap F"), 1e-8)
+    expect_close(statistic_of(turned, "Hansen J"), statistic_of(own, "Hansen J"), 1e-8)
+  }
+})
+
+test_that("the effective F is that of first_stage(), and the first-stage F with one instrument", {
+  d <- random_rows()
+  for (kind in list("iid", "HC1", ~g)) {
+    many <- tsls(y ~ w | x ~ z + z2 + v, d, vcov = kind)
+    expect_close(statistic_of(iv_tests(many), "effective F"), glance(first_stage(many))$effective_F, 1e-9)
+    one <- iv_tests(tsls(y ~ w | x ~ z, d, vcov = kind))
+    expect_close(statistic_of(one, "effective F"), statistic_of(one, "first-stage F"), 1e-9)
+  }
+})
+
+test_that("the critical value of tF is the published one: 1.96 from 104.67 on, 3.43 at 10, infinite below 3.84", {
+  expect_equal(round(tf_critical(104.67), 2), 1.96)
+  expect_equal(tf_critical(200), qnorm(0.975))
+  expect_equal(round(tf_critical(10), 2), 3.43)
+  expect_equal(tf_critical(3.84), Inf)
+  expect_gt(tf_critical(104), qnorm(0.975))
+})
+
+test_that("the critical value of tF rejects a true effect in 5 percent of samples, however weak the instrument, in the worst case", {
+  ends <- tf_ends()
+  f <- seq(-18, 18, length.out = 40001)
+  critical <- ifelse(abs(f) < 10.23, pmax(qnorm(0.975), tf_from(abs(f), ends)), qnorm(0.975))
+  for (f0 in c(0.3, 1, 2, 4, 8)) {
+    reject <- abs(f * (f - f0) / f0) > critical & abs(f) > qnorm(0.975)
+    expect_equal(sum(dnorm(f - f0)[which(reject)]) * (f[2] - f[1]), 0.05, tolerance = 2e-3)
+  }
+})
+
+test_that("endogeneity with absorbed effects, weights and clusters is the regression with the residuals, written out", {
+  d <- random_rows()
+  fit <- tsls(y ~ w | f | x ~ z + z2, d, vcov = ~g, weights = ~u)
+  d$r <- residuals(lm(x ~ z + z2 + w + f, d, weights = u))
+  long <- tsls(y ~ x + r + w | f, d, vcov = ~g, weights = ~u)
+  expect_close(statistic_of(iv_tests(fit), "endogeneity"), (coef(long)[["r"]] / sqrt(vcov(long)["r", "r"]))^2, 1e-9)
+})
+
+test_that("equal effects on the two sides is the row of audit()", {
+  fit <- miv(pay_claim ~ age, inflation_experiment())
+  tests <- iv_tests(fit)
+  audited <- as.data.frame(audit(fit))
+  expect_equal(tests$p.value[tests$test == "equal effects, sides"], audited$p.value[audited$check == "equal effects, sides"])
+})
+
+test_that("it prints one sentence for each test and refuses what has no instruments", {
+  fit <- tsls(mpg ~ gear | hp ~ wt + am, mtcars)
+  shown <- capture.output(print(iv_tests(fit)))
+  expect_equal(sum(startsWith(shown, "- ")), nrow(iv_tests(fit)))
+  expect_error(iv_tests(tsls(mpg ~ wt, mtcars)), class = "miv_error_no_instruments")
+  expect_error(iv_tests(lm(mpg ~ wt, mtcars)), class = "miv_error_not_a_fit")
+  expect_message(iv_tests(tsls(mpg ~ gear | hp ~ wt, mtcars, vcov = function(fit) vcov(fit, "HC3"))), class = "miv_message_covariance")
+  expect_equal(names(iv_tests(tsls(c(mpg, qsec) ~ gear | hp ~ wt, mtcars))), c("mpg", "qsec"))
+})
