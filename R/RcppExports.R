@@ -5,6 +5,10 @@ tsls_cpp <- function(design_list, request_list) {
     .Call(`_miv_tsls_cpp`, design_list, request_list)
 }
 
+anderson_rubin_cpp <- function(design_list, request_list) {
+    .Call(`_miv_anderson_rubin_cpp`, design_list, request_list)
+}
+
 cell_weights_cpp <- function(design_list, request) {
     .Call(`_miv_cell_weights_cpp`, design_list, request)
 }
@@ -37,7 +41,31 @@ arm_totals_cpp <- function(people, arm, values, strata, n_strata) {
     .Call(`_miv_arm_totals_cpp`, people, arm, values, strata, n_strata)
 }
 
+permute_cpp <- function(problem_list, request_list) {
+    .Call(`_miv_permute_cpp`, problem_list, request_list)
+}
+
+drawn_arms_cpp <- function(drawn, seed, first, count) {
+    .Call(`_miv_drawn_arms_cpp`, drawn, seed, first, count)
+}
+
 choose_kernel_cpp <- function(portable) {
     .Call(`_miv_choose_kernel_cpp`, portable)
+}
+
+draw_coefficients_cpp <- function(design_list, request) {
+    .Call(`_miv_draw_coefficients_cpp`, design_list, request)
+}
+
+draw_wild_cpp <- function(design_list, request, nulls) {
+    .Call(`_miv_draw_wild_cpp`, design_list, request, nulls)
+}
+
+measure_rate_cpp <- function() {
+    .Call(`_miv_measure_rate_cpp`)
+}
+
+unit_weights_cpp <- function(scheme, units, draws, seed) {
+    .Call(`_miv_unit_weights_cpp`, scheme, units, draws, seed)
 }
 

@@ -308,15 +308,16 @@ show_ends <- function(ends) {
 
 #' @export
 print.miv_ar_set <- function(x, ...) {
+  if (is.null(attr(x, "parts"))) return(print(as.data.frame(x)))   # some of its columns or rows
   level <- attr(x, "level")
   print_words(sprintf("Anderson-Rubin set, %s%%, for the effect of `%s` on `%s`", format(100 * level), attr(x, "parts")$belief, attr(x, "parts")$outcome))
   print_line("Set", attr(x, "words"))
   print_line("At effect 0", sprintf("F = %s on %d and %s degrees of freedom, %s.", show_f(attr(x, "statistic")), attr(x, "df")[1], big_number(attr(x, "df")[2]),
-                                    p_words(attr(x, "p.value"))))
+                                    p_value_words(attr(x, "p.value"))))
   invisible(x)
 }
 
-p_words <- function(p) {
+p_value_words <- function(p) {
   shown <- format.pval(p, digits = 3, eps = 1e-4)
   if (startsWith(shown, "<")) paste("p <", sub("^< *", "", shown)) else paste("p =", shown)
 }

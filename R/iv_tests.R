@@ -188,7 +188,7 @@ over_identification <- function(fit) {
 over_identification_words <- function(row) {
   if (is.null(row)) return("")
   if (is.na(row$p.value)) return(row$says)
-  sprintf("%s = %s on %d degree%s of freedom, %s: %s one effect.", row$test, show_number(row$statistic, 3), row$df1, plural(row$df1), p_words(row$p.value),
+  sprintf("%s = %s on %d degree%s of freedom, %s: %s one effect.", row$test, show_number(row$statistic, 3), row$df1, plural(row$df1), p_value_words(row$p.value),
           if (row$p.value < 0.05) "they do not agree on" else "they agree on")
 }
 
@@ -250,6 +250,7 @@ sides_test_row <- function(sides, arm) {
 
 #' @export
 print.miv_iv_tests <- function(x, ...) {
+  if (is.null(x$says)) return(print(as.data.frame(x)))   # some of its columns
   print_words(attr(x, "title"))
   print_line("Std. errors", paste0(attr(x, "covariance"), "."))
   cat("\n")

@@ -175,7 +175,7 @@ first_stage_words <- function(stage) {
   if (is.null(stage)) return("")
   f <- ifelse(is.finite(stage$F), paste("F =", show_f(stage$F)), "F not available (more instruments than clusters)")
   if (length(f) > 1) f <- sprintf("`%s` %s", names(stage$F), f)
-  weak <- if (any(stage$F < 10)) "; below 10 is weak" else ""
+  weak <- if (any(stage$F < 10, na.rm = TRUE)) "; below 10 is weak" else ""
   sprintf("%s, on %d and %s degrees of freedom%s.", paste(f, collapse = ", "), stage$df1, big_number(stage$df2), weak)
 }
 

@@ -83,7 +83,7 @@ resample <- function(fit, scheme = NULL, R = 9999, seed = NULL, null = 0, level 
   if (inherits(fit, "miv_set")) return(each_fit(fit, resample, scheme, R, seed, null, level, points, tails, cluster, interval))
   request <- check_resample(fit, scheme, R, null, level, points, tails)
   request$interval <- isTRUE(check_flag(interval, "interval"))
-  request$units <- if (request$scheme != "permutation" || !is.null(cluster)) read_units(fit, cluster)
+  request$units <- read_units(fit, cluster)
   request$seed <- take_seed(seed)
   progress <- new_progress(sprintf("%s, %s draws", scheme_title(request$scheme), big_number(R)))
   on.exit(progress$close())
@@ -218,6 +218,20 @@ null_answer <- function(fit, draws, observed, error, p_of, request) {
   if (1 / (request$R + 1) > 1 - request$level) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is the whole line.", request$R, format(request$level))
   draws <- matrix(draws, ncol = 1, dimnames = list(NULL, fit$beliefs))
   list(draws = draws, std.error = stats::setNames(error, fit$beliefs), statistic = observed, p.value = p, set = set, interval = matrix(if (request$interval) hull(set) else NA_real_, 1, 2))
+}
+
+# ---- permutation ----
+
+resample_permutation <- function(fit, request, tell) {
+  started <- proc.time()[["elapsed"]]
+  drawn <- permutation_draws(fit, request$R, request$seed, request$units$index, tell)
+  engine <- engine_of(list(kernel = drawn$kernel, units = fit$nobs, columns = ncol(drawn$parts), flops = drawn$flops * request$R), request, started, "the regression of every draw from its rows")
+  statistic <- function(parts, null) permutation_statistic(parts, null, drawn$instruments, drawn$factor)
+  p_of <- function(nulls) vapply(nulls, function(null) test_p(statistic(drawn$parts, null), statistic(drawn$observed, null), "symmetric"), 0)
+  error <- sqrt(fit$vcov[fit$beliefs, fit$beliefs])
+  request$tails <- "symmetric"
+  answer <- null_answer(fit, statistic(drawn$parts, request$null), statistic(drawn$observed, request$null), error, p_of, request)
+  c(answer, list(engine = engine, words = drawn$words, units = "arms"))
 }
 
 # ---- the result ----

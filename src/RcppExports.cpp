@@ -24,6 +24,17 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// anderson_rubin_cpp
+Rcpp::List anderson_rubin_cpp(Rcpp::List design_list, Rcpp::List request_list);
+RcppExport SEXP _miv_anderson_rubin_cpp(SEXP design_listSEXP, SEXP request_listSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::traits::input_parameter< Rcpp::List >::type design_list(design_listSEXP);
+    Rcpp::traits::input_parameter< Rcpp::List >::type request_list(request_listSEXP);
+    rcpp_result_gen = Rcpp::wrap(anderson_rubin_cpp(design_list, request_list));
+    return rcpp_result_gen;
+END_RCPP
+}
 // cell_weights_cpp
 Rcpp::List cell_weights_cpp(Rcpp::List design_list, Rcpp::List request);
 RcppExport SEXP _miv_cell_weights_cpp(SEXP design_listSEXP, SEXP requestSEXP) {
@@ -121,6 +132,30 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// permute_cpp
+Rcpp::List permute_cpp(Rcpp::List problem_list, Rcpp::List request_list);
+RcppExport SEXP _miv_permute_cpp(SEXP problem_listSEXP, SEXP request_listSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::traits::input_parameter< Rcpp::List >::type problem_list(problem_listSEXP);
+    Rcpp::traits::input_parameter< Rcpp::List >::type request_list(request_listSEXP);
+    rcpp_result_gen = Rcpp::wrap(permute_cpp(problem_list, request_list));
+    return rcpp_result_gen;
+END_RCPP
+}
+// drawn_arms_cpp
+Eigen::MatrixXi drawn_arms_cpp(Rcpp::List drawn, double seed, double first, double count);
+RcppExport SEXP _miv_drawn_arms_cpp(SEXP drawnSEXP, SEXP seedSEXP, SEXP firstSEXP, SEXP countSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::traits::input_parameter< Rcpp::List >::type drawn(drawnSEXP);
+    Rcpp::traits::input_parameter< double >::type seed(seedSEXP);
+    Rcpp::traits::input_parameter< double >::type first(firstSEXP);
+    Rcpp::traits::input_parameter< double >::type count(countSEXP);
+    rcpp_result_gen = Rcpp::wrap(drawn_arms_cpp(drawn, seed, first, count));
+    return rcpp_result_gen;
+END_RCPP
+}
 // choose_kernel_cpp
 std::string choose_kernel_cpp(bool portable);
 RcppExport SEXP _miv_choose_kernel_cpp(SEXP portableSEXP) {
@@ -131,9 +166,55 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// draw_coefficients_cpp
+Rcpp::List draw_coefficients_cpp(Rcpp::List design_list, Rcpp::List request);
+RcppExport SEXP _miv_draw_coefficients_cpp(SEXP design_listSEXP, SEXP requestSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::traits::input_parameter< Rcpp::List >::type design_list(design_listSEXP);
+    Rcpp::traits::input_parameter< Rcpp::List >::type request(requestSEXP);
+    rcpp_result_gen = Rcpp::wrap(draw_coefficients_cpp(design_list, request));
+    return rcpp_result_gen;
+END_RCPP
+}
+// draw_wild_cpp
+Rcpp::List draw_wild_cpp(Rcpp::List design_list, Rcpp::List request, Eigen::VectorXd nulls);
+RcppExport SEXP _miv_draw_wild_cpp(SEXP design_listSEXP, SEXP requestSEXP, SEXP nullsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::traits::input_parameter< Rcpp::List >::type design_list(design_listSEXP);
+    Rcpp::traits::input_parameter< Rcpp::List >::type request(requestSEXP);
+    Rcpp::traits::input_parameter< Eigen::VectorXd >::type nulls(nullsSEXP);
+    rcpp_result_gen = Rcpp::wrap(draw_wild_cpp(design_list, request, nulls));
+    return rcpp_result_gen;
+END_RCPP
+}
+// measure_rate_cpp
+double measure_rate_cpp();
+RcppExport SEXP _miv_measure_rate_cpp() {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    rcpp_result_gen = Rcpp::wrap(measure_rate_cpp());
+    return rcpp_result_gen;
+END_RCPP
+}
+// unit_weights_cpp
+Eigen::MatrixXd unit_weights_cpp(int scheme, double units, double draws, double seed);
+RcppExport SEXP _miv_unit_weights_cpp(SEXP schemeSEXP, SEXP unitsSEXP, SEXP drawsSEXP, SEXP seedSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::traits::input_parameter< int >::type scheme(schemeSEXP);
+    Rcpp::traits::input_parameter< double >::type units(unitsSEXP);
+    Rcpp::traits::input_parameter< double >::type draws(drawsSEXP);
+    Rcpp::traits::input_parameter< double >::type seed(seedSEXP);
+    rcpp_result_gen = Rcpp::wrap(unit_weights_cpp(scheme, units, draws, seed));
+    return rcpp_result_gen;
+END_RCPP
+}
 
 static const R_CallMethodDef CallEntries[] = {
     {"_miv_tsls_cpp", (DL_FUNC) &_miv_tsls_cpp, 2},
+    {"_miv_anderson_rubin_cpp", (DL_FUNC) &_miv_anderson_rubin_cpp, 2},
     {"_miv_cell_weights_cpp", (DL_FUNC) &_miv_cell_weights_cpp, 2},
     {"_miv_draw_negative_cpp", (DL_FUNC) &_miv_draw_negative_cpp, 5},
     {"_miv_dense_columns_cpp", (DL_FUNC) &_miv_dense_columns_cpp, 1},
@@ -142,7 +223,13 @@ static const R_CallMethodDef CallEntries[] = {
     {"_miv_is_nested_cpp", (DL_FUNC) &_miv_is_nested_cpp, 2},
     {"_miv_count_arms_cpp", (DL_FUNC) &_miv_count_arms_cpp, 3},
     {"_miv_arm_totals_cpp", (DL_FUNC) &_miv_arm_totals_cpp, 5},
+    {"_miv_permute_cpp", (DL_FUNC) &_miv_permute_cpp, 2},
+    {"_miv_drawn_arms_cpp", (DL_FUNC) &_miv_drawn_arms_cpp, 4},
     {"_miv_choose_kernel_cpp", (DL_FUNC) &_miv_choose_kernel_cpp, 1},
+    {"_miv_draw_coefficients_cpp", (DL_FUNC) &_miv_draw_coefficients_cpp, 2},
+    {"_miv_draw_wild_cpp", (DL_FUNC) &_miv_draw_wild_cpp, 3},
+    {"_miv_measure_rate_cpp", (DL_FUNC) &_miv_measure_rate_cpp, 0},
+    {"_miv_unit_weights_cpp", (DL_FUNC) &_miv_unit_weights_cpp, 4},
     {NULL, NULL, 0}
 };
 

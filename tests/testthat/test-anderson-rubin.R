@@ -53,6 +53,9 @@ ar_probes <- function(ends, estimate, width) {
   c(between, if (length(finite)) c(finite[1] - width, finite[length(finite)] + width), estimate + width * c(-1e6, -20, -5, -1, -0.2, 0.2, 1, 5, 20, 1e6))
 }
 
+# Instruments that find one effect.
+agreeing_rows <- function() transform(random_rows(), y = y + 0.4 * x2)
+
 test_that("on 1,000 random problems the set is what brute force finds, unbounded, disjoint and empty ones among them", {
   worst <- 0
   kinds <- character()
@@ -75,5 +78,116 @@ test_that("on 1,000 random problems the set is what brute force finds, unbounded
   }
   expect_lt(worst, 1e-6)
   expect_equal(wrong, integer())
-  expect_true(all(c("interval", "rays", "line", "empty") %in% kinds))
+  expect_true(all(c("interval", "rays", "line", "empty", "pieces") %in% kinds))
+})
+
+test_that("iid sets are those of the F test of lm(), at the ends and at 0", {
+  d <- agreeing_rows()
+  for (form in list(y ~ w | x ~ z, y ~ w | x ~ z + z2)) {
+    fit <- tsls(form, d, vcov = "iid")
+    set <- anderson_rubin(fit, 0.9)
+    f <- function(b) anova(lm(I(y - b * x) ~ w, d), lm(reformulate(c("w", fit$instruments), "I(y - b * x)"), d))[2, "F"]
+    expect_close(vapply(c(set$lower, set$upper), f, 0), rep(qf(0.9, length(fit$instruments), attr(set, "df")[2]), 2), 1e-9)
+    expect_close(attr(set, "statistic"), f(0), 1e-9)
+    expect_close(attr(set, "p.value"), pf(f(0), attr(set, "df")[1], attr(set, "df")[2], lower.tail = FALSE), 1e-9)
+  }
+})
+
+test_that("absorbed effects, strata and weights give the set of dummies in a weighted regression", {
+  d <- agreeing_rows()
+  for (kind in list("HC1", "HC2", "HC3", ~g)) {
+    dummies <- tsls(y ~ w + f | x ~ z + z2, d, vcov = kind, weights = ~u)
+    absorbed <- tsls(y ~ w | f | x ~ z + z2, d, vcov = kind, weights = ~u)
+    expect_equal(as.matrix(anderson_rubin(absorbed)), as.matrix(anderson_rubin(dummies)), tolerance = 1e-8)
+  }
+  skip_if_not_installed("fixest")
+  both <- quietly(tsls(y ~ w | f + h | x ~ z + z2, d, vcov = ~g))
+  expect_equal(as.matrix(anderson_rubin(both)), as.matrix(anderson_rubin(quietly(tsls(y ~ w + f + h | x ~ z + z2, d, vcov = ~g)))), tolerance = 1e-7)
+})
+
+test_that("an effect nested in the clusters counts as the constant, as in the first-stage F", {
+  d <- transform(agreeing_rows(), town = g %% 10)
+  fit <- tsls(y ~ w | g | x ~ z + z2, d, vcov = ~town)
+  swapped <- tsls(x ~ w | g | y ~ z + z2, d, vcov = ~town)
+  expect_close(attr(quietly(anderson_rubin(fit)), "statistic"), swapped$first_stage$F[[1]], 1e-8)
+})
+
+test_that("the set bears the units of belief and outcome, also extreme ones", {
+  d <- agreeing_rows()
+  for (form in list(y ~ w | x ~ z, y ~ w | x ~ z + z2)) {
+    own <- anderson_rubin(tsls(form, d))
+    for (c in c(1e-100, 1e100)) expect_equal(as.matrix(anderson_rubin(tsls(form, transform(d, x = c * x)))) * c, as.matrix(own), tolerance = 1e-8)
+    expect_equal(as.matrix(anderson_rubin(tsls(form, transform(d, y = y + 1e6 * x)))) - 1e6, as.matrix(own), tolerance = 1e-5)
+    expect_equal(as.matrix(anderson_rubin(tsls(form, transform(d, w = w + 1e8)))), as.matrix(own), tolerance = 1e-6)
+  }
+})
+
+test_that("a higher level gives a larger set, and with one instrument the estimate is always inside", {
+  for (seed in 1:60) {
+    p <- ar_problem(seed)
+    p$z <- p$z[1]
+    fit <- ar_fit(p)
+    sets <- lapply(c(0.5, 0.9, 0.999), function(level) quietly(anderson_rubin(fit, level)))
+    holds <- function(set, b) any(b >= set$lower & b <= set$upper)
+    expect_true(all(vapply(sets, holds, NA, coef(fit)[[1]])))
+    for (b in coef(fit)[[1]] + c(-3, -0.5, 0.5, 3)) expect_false(is.unsorted(vapply(sets, holds, NA, b)))
+  }
+})
+
+test_that("a belief that instruments and controls determine has the interval of least squares", {
+  d <- agreeing_rows()
+  expect_equal(unlist(anderson_rubin(tsls(y ~ w | x ~ x, d))), confint(tsls(y ~ x + w, d), "x")[1, ], ignore_attr = TRUE, tolerance = 1e-9)
+})
+
+test_that("an outcome fitted exactly has the set of its one effect", {
+  d <- transform(agreeing_rows(), y = 2 * x + 3)
+  set <- anderson_rubin(quietly(tsls(y ~ w | x ~ z, d)))
+  expect_equal(unlist(set), c(lower = 2, upper = 2), tolerance = 1e-9)
+})
+
+test_that("what has no statistic is refused with the reason", {
+  d <- transform(agreeing_rows(), two = g %% 2, three = g %% 3)
+  expect_error(anderson_rubin(quietly(tsls(y ~ w | x ~ z + z2 + v, d, vcov = ~three))), "3 instruments and 3 clusters", class = "miv_error_singular_covariance")
+  expect_error(anderson_rubin(quietly(tsls(y ~ w | c(x, x2) ~ z + z2, d))), class = "miv_error_several_beliefs")
+  expect_error(anderson_rubin(tsls(y ~ w, d)), class = "miv_error_no_instruments")
+  expect_error(anderson_rubin(lm(y ~ w, d)), class = "miv_error_not_a_fit")
+  expect_error(anderson_rubin(tsls(y ~ w | x ~ z, d), 95), class = "miv_error_bad_level")
+})
+
+test_that("a function or matrix as covariance gives the set of HC1, with a note", {
+  d <- agreeing_rows()
+  fit <- tsls(y ~ w | x ~ z, d)
+  expect_message(set <- anderson_rubin(tsls(y ~ w | x ~ z, d, vcov = function(fit) vcov(fit, "HC3"))), "HC1", class = "miv_message_covariance")
+  expect_equal(as.matrix(set), as.matrix(anderson_rubin(fit)))
+  expect_message(anderson_rubin(tsls(y ~ w | x ~ z, d, vcov = vcov(fit))), class = "miv_message_covariance")
+})
+
+test_that("each kind of set is said in words, drawn, and tidied", {
+  said <- function(lower, upper) {
+    intervals <- cbind(lower = lower, upper = upper)
+    ar_words(intervals, ar_kind(intervals), 0.95)
+  }
+  expect_match(said(1, 2), "interval 1.0* to 2.0*")
+  expect_match(said(c(-Inf, 3), c(1, Inf)), "unbounded, two rays: up to 1.0* and from 3.0*")
+  expect_match(said(-Inf, Inf), "unbounded, the whole line")
+  expect_match(said(numeric(), numeric()), "empty")
+  expect_match(said(c(1, 3), c(2, 4)), "2 pieces")
+  expect_match(said(-Inf, 4), "one ray: up to 4")
+  set <- anderson_rubin(tsls(mpg ~ gear | hp ~ wt, mtcars))
+  expect_equal(tidy(set), data.frame(term = "hp", conf.low = set$lower, conf.high = set$upper, conf.level = 0.95))
+  expect_output(print(set), "At effect 0")
+  expect_named(anderson_rubin(tsls(c(mpg, qsec) ~ gear | hp ~ wt, mtcars)), c("mpg", "qsec"))
+  expect_false(any(ar_curve(set)$inside != (ar_curve(set)$effect >= set$lower & ar_curve(set)$effect <= set$upper)))
+  skip_if_not_installed("ggplot2")
+  expect_s3_class(plot(set), "ggplot")
+})
+
+test_that("the summary prints the set of its own covariance and level, and J where over-identified", {
+  fit <- miv(pay_claim ~ age, inflation_experiment(), exposure = "arm+sign")
+  shown <- summary(fit, vcov = ~region, conf.level = 0.9)
+  expect_equal(as.matrix(shown$weak_robust), as.matrix(anderson_rubin(update(fit, vcov = ~region), 0.9)))
+  expect_equal(shown$over_identification$statistic, iv_tests(update(fit, vcov = ~region))$statistic[iv_tests(fit)$test == "Hansen J"])
+  expect_output(print(shown), "Weak-robust.*90%.*Anderson-Rubin.*Hansen J = ")
+  expect_null(summary(tsls(mpg ~ wt, mtcars))$weak_robust)
+  expect_output(print(summary(quietly(tsls(mpg ~ 1 | hp ~ wt + gear, mtcars, vcov = ~am)))), "no Anderson-Rubin set")
 })
