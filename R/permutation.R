@@ -8,7 +8,22 @@ permutation_draws <- function(fit, R, seed, way = NULL, progress = NULL) {
   setup <- permutation_setup(fit, way)
   answer <- permute_cpp(setup$core, list(draws = R, seed = seed, threads = threads(), progress = progress))
   list(parts = answer$parts[-1, , drop = FALSE], observed = answer$parts[1, , drop = FALSE], instruments = length(fit$instruments),
-       factor = setup$factor, words = setup$words, flops = 2 * answer$work, kernel = answer$kernel)
+       factor = setup$factor, words = setup$words, units = setup$core$drawn$units, label = setup$label, flops = 2 * answer$work, kernel = answer$kernel)
+}
+
+# The answer of scheme "permutation" for new_resample(): symmetric tails, which are the only ones that a Wald statistic has.
+resample_permutation <- function(fit, request, tell) {
+  started <- proc.time()[["elapsed"]]
+  units <- if (is.null(request$units)) read_units(fit, NULL) else request$units
+  drawn <- permutation_draws(fit, request$R, request$seed, units$index, tell)
+  statistic <- function(parts, null) permutation_statistic(parts, null, drawn$instruments, drawn$factor)
+  request$tails <- "symmetric"
+  p_of <- function(nulls) vapply(nulls, function(null) test_p(statistic(drawn$parts, null), statistic(drawn$observed, null), request$tails), 0)
+  report <- list(flops = request$R * drawn$flops, kernel = drawn$kernel, units = drawn$units, columns = ncol(drawn$parts))
+  engine <- engine_of(report, request, started, "studentised statistics of the rows")
+  error <- sqrt(fit$vcov[fit$beliefs, fit$beliefs])
+  answer <- null_answer(fit, statistic(drawn$parts, request$null), statistic(drawn$observed, request$null), error, p_of, request)
+  c(answer, list(engine = engine, units = drawn$label, words = paste0(drawn$words, ".")))
 }
 
 permutation_setup <- function(fit, way) {
@@ -23,7 +38,7 @@ permutation_setup <- function(fit, way) {
                  groups = in_order(columns$groups$ids, drawn$order), n_groups = columns$groups$count, clusters = in_order(cluster$ids, drawn$order),
                  n_clusters = cluster$count, share_strata = if (columns$shares_move) people$strata$ids[drawn$order],
                  n_share_strata = if (columns$shares_move) people$strata$count else 0))
-  list(core = core, factor = permutation_factor(fit, problem, way, kept), words = drawn$words)
+  list(core = core, factor = permutation_factor(fit, problem, way, kept), words = drawn$words, label = drawn$label)
 }
 
 # ---- who can be drawn ----
@@ -80,7 +95,7 @@ read_assignment <- function(fit, problem, people, way, kept) {
   counts <- if (is.null(known)) check_counts(arm_counts(people$arm[person], stratum, arms), stratum[unit + 1L], units, fit)
   core <- list(units = count, arms = arms, first = c(0, cumsum(tabulate(stratum + 1L))), counts = as.numeric(counts), probability = in_order(known, place))
   list(core = core, unit = if (!is.null(units)) new[unit + 1L], order = order(new[unit + 1L]), by_cluster = !is.null(units),
-       words = assignment_words(fit, units, count, strata, !is.null(known)))
+       label = if (is.null(units)) "people" else units$label, words = assignment_words(fit, units, count, strata, !is.null(known)))
 }
 
 # NULL: people. Clusters in which nobody's arm differs are drawn as a whole: those of the statistic, else the experiment's.
@@ -141,9 +156,9 @@ check_counts <- function(counts, stratum, units, fit) {
 
 assignment_words <- function(fit, units, count, strata, known) {
   who <- if (is.null(units)) sprintf("%s people", big_number(count)) else sprintf("%s clusters of `%s`, each as a whole", big_number(count), units$label)
-  if (known) return(sprintf("arms drawn again for %s, with the known probabilities", who))
-  within <- if (!is.null(strata$ids)) sprintf(" within %s strata of `%s`", big_number(strata$count), fit$stratum) else ""
-  sprintf("arms drawn again for %s%s, with as many in each arm as there are", who, within)
+  if (known) return(sprintf("%s, independently, with the known probabilities", who))
+  within <- if (!is.null(strata$ids)) sprintf(", within %s strata of `%s`", big_number(strata$count), fit$stratum) else ""
+  sprintf("%s%s; the number in each arm is kept", who, within)
 }
 
 # ---- columns ----

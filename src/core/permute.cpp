@@ -141,7 +141,7 @@ class Batch {
   Batch(const Packed& packed, const std::function<void()>& poll)
       : d_(packed), p_(packed.problem), loops_(loops()), poll_(poll), m_(p_.movers), l_(p_.instruments()),
         blocks_(at(m_ * kBlock)), scores_(at(2 * l_ * kBlock)), error_(at(kBlock)), on_columns_(at(m_ * columns() * kDraws)),
-        gram_(at(m_ * m_ * kDraws)), among_(at(p_.moving_controls * l_ * kDraws)), on_y_(at(m_ * kDraws)), on_x_(at(m_ * kDraws)),
+        gram_(at(m_ * m_ * kDraws)), size_(at(m_ * kDraws)), among_(at(p_.moving_controls * l_ * kDraws)), on_y_(at(m_ * kDraws)), on_x_(at(m_ * kDraws)),
         group_sums_(at(p_.n_groups * m_ * kDraws)), shares_(at(p_.n_share_strata * d_.arms() * kDraws)),
         cluster_sums_(at(p_.n_clusters * 2 * l_ * kDraws)), meat_(at(4 * l_ * l_ * kDraws)) {}
 
@@ -150,6 +150,7 @@ class Batch {
     masks_ = masks;
     if (p_.share_strata) set_shares();
     first_pass();
+    take_group_means();
     for (Index d = 0; d < kDraws; ++d) solve(d);
     second_pass();
     for (Index d = 0; d < count; ++d) write(d, out, at_row + d);
@@ -201,18 +202,28 @@ class Batch {
     }
   }
 
-  // Cross-products of the movers net of basis and groups in draw d; group sums become means.
+  // Cross-products net of the groups, whose sums become means. Sizes are those before.
+  void take_group_means() {
+    for (Index j = 0; j < m_; ++j) std::copy_n(&gram(j, j, 0), kDraws, size_.data() + j * kDraws);
+    for (Index g = 0; g < p_.n_groups; ++g) {
+      double* sums = group_sums_.data() + g * m_ * kDraws;
+      const double weight = d_.group_weight[at(g)];
+      for (Index j = 0; j < m_; ++j)
+        for (Index k = 0; k <= j; ++k)
+          for (Index d = 0; d < kDraws; ++d) gram(j, k, d) -= sums[j * kDraws + d] * sums[k * kDraws + d] / weight;
+      for (Index i = 0; i < m_ * kDraws; ++i) sums[i] /= weight;
+    }
+  }
+
+  // Cross-products of the movers net of basis and groups in draw d.
   MatrixXd net_gram(Index d) {
     MatrixXd out(m_, m_);
     for (Index j = 0; j < m_; ++j)
       for (Index k = 0; k <= j; ++k) {
         double sum = gram(j, k, d);
         for (Index i = 0; i < p_.controls; ++i) sum -= on_columns_[at((j * columns() + i) * kDraws + d)] * on_columns_[at((k * columns() + i) * kDraws + d)];
-        for (Index g = 0; g < p_.n_groups; ++g)
-          sum -= group_sums_[at((g * m_ + j) * kDraws + d)] * group_sums_[at((g * m_ + k) * kDraws + d)] / d_.group_weight[at(g)];
         out(j, k) = out(k, j) = sum;
       }
-    for (Index i = 0; i < p_.n_groups * m_; ++i) group_sums_[at(i * kDraws + d)] /= d_.group_weight[at(i / m_)];
     return out;
   }
 
@@ -224,7 +235,7 @@ class Batch {
     alive_[at(d)] = root.info() == Eigen::Success;
     for (Index j = 0; j < m_ && alive_[at(d)]; ++j) {
       const double pivot = root.matrixLLT()(j, j);
-      alive_[at(d)] = pivot * pivot > kPivotFloor * gram(j, j, d);
+      alive_[at(d)] = pivot * pivot > kPivotFloor * size_[at(j * kDraws + d)];
     }
     MatrixXd on_own = MatrixXd::Zero(m_, 2), among = MatrixXd::Zero(c, l_);
     for (Index j = 0; j < m_ && alive_[at(d)]; ++j)
@@ -321,7 +332,7 @@ class Batch {
   const Loops& loops_;
   const std::function<void()>& poll_;
   Index m_, l_;
-  Buffer blocks_, scores_, error_, on_columns_, gram_, among_, on_y_, on_x_, group_sums_, shares_, cluster_sums_, meat_;
+  Buffer blocks_, scores_, error_, on_columns_, gram_, size_, among_, on_y_, on_x_, group_sums_, shares_, cluster_sums_, meat_;
   std::array<bool, kDraws> alive_{};
   std::array<MatrixXd, kDraws> direction_;
   const Mask* masks_ = nullptr;

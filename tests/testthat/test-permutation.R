@@ -298,3 +298,19 @@ test_that("with given probabilities a stratum may have one arm only", {
   fit <- quietly(miv(y ~ age, passive(d, strata = ~stratum, probability = 0.5)))
   expect_match(permutation_of(fit, 9)$words, "known probabilities")
 })
+
+test_that("the statistic is that of anderson_rubin(), and resample() hands on draws, p value and set", {
+  cases <- permutation_cases()
+  for (name in c("sign", "fixed effect", "clusters", "arm and gap", "one instrument per arm")) {
+    fit <- cases[[name]]$make(cases[[name]]$data)
+    test <- quietly(resample(fit, "permutation", R = 199, seed = 3))
+    size <- if (length(fit$instruments) == 1) test$statistic[[1]]^2 else test$statistic[[1]]
+    expect_close(size, attr(quietly(anderson_rubin(fit)), "statistic"), 1e-8, name)
+    drawn <- permutation_of(fit, 199, 3)
+    expect_equal(unname(test$draws[, 1]), unname(statistic_of(drawn, 0)), label = name)
+    rejects <- function(b) (1 + sum(abs(statistic_of(drawn, b)) >= abs(statistic_of(drawn, b, drawn$observed)) * (1 - 1e-9))) / 200 <= 0.05
+    width <- test$set$upper - test$set$lower
+    expect_true(rejects(test$set$lower - 1e-5 * width) && rejects(test$set$upper + 1e-5 * width), label = name)
+    expect_false(rejects(test$set$lower + 1e-5 * width) || rejects(test$set$upper - 1e-5 * width), label = name)
+  }
+})
