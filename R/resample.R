@@ -151,9 +151,9 @@ check_draws_lost <- function(draws, effects) {
 
 percentile_interval <- function(draws, level) {
   out <- t(apply(draws, 2, function(x) {
-    x <- sort(x[is.finite(x)])
-    k <- floor((1 - level) / 2 * (length(x) + 1) + 1e-9)
-    if (k < 1) c(-Inf, Inf) else c(x[k], x[length(x) + 1 - k])
+    x <- x[is.finite(x)]
+    ends <- floor((1 - level) / 2 * (length(x) + 1) + 1e-9) * c(1, -1) + c(0, length(x) + 1)
+    if (ends[1] < 1) c(-Inf, Inf) else sort(x, partial = ends)[ends]
   }))
   if (any(is.infinite(out))) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is unbounded. Take R = %d or more.", nrow(draws), format(level), ceiling(2 / (1 - level)) - 1)
   out
