@@ -45,16 +45,18 @@ class Words {
 
 }  // namespace
 
-void UnitWeights::start(Index first) {
+void UnitWeights::prepare(Index first) {
+  first_ = first;
   if (scheme_ == Scheme::kPairs) counts_.assign(at(units_ * kAbreast), 0);
   if (scheme_ == Scheme::kBayesian) reals_.resize(at(units_ * kAbreast));
   if (scheme_ == Scheme::kRademacher || scheme_ == Scheme::kWebb) codes_.resize(at(units_ * kAbreast));
-  for (Index lane = 0; lane < kAbreast; ++lane) {
-    if (scheme_ == Scheme::kPairs) draw_pairs(first + lane, lane);
-    if (scheme_ == Scheme::kBayesian) draw_exponentials(first + lane, lane);
-    if (scheme_ == Scheme::kRademacher) draw_signs(first + lane, lane);
-    if (scheme_ == Scheme::kWebb) draw_webb(first + lane, lane);
-  }
+}
+
+void UnitWeights::draw(Index lane) {
+  if (scheme_ == Scheme::kPairs) draw_pairs(first_ + lane, lane);
+  if (scheme_ == Scheme::kBayesian) draw_exponentials(first_ + lane, lane);
+  if (scheme_ == Scheme::kRademacher) draw_signs(first_ + lane, lane);
+  if (scheme_ == Scheme::kWebb) draw_webb(first_ + lane, lane);
 }
 
 // As many draws as units, with replacement.
@@ -115,7 +117,8 @@ MatrixXd draw_matrix(UnitWeights& weights, Index units, Index draws) {
   MatrixXd out(units, draws);
   std::vector<double> eight(at(units * kAbreast));
   for (Index first = 0; first < draws; first += kAbreast) {
-    weights.start(first);
+    weights.prepare(first);
+    for (Index lane = 0; lane < kAbreast; ++lane) weights.draw(lane);
     weights.fill(0, units, eight.data());
     for (Index r = 0; r < kAbreast && first + r < draws; ++r)
       for (Index u = 0; u < units; ++u) out(u, first + r) = eight[at(u * kAbreast + r)];

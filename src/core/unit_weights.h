@@ -16,8 +16,9 @@ constexpr Index kStripUnits = 128;  // units whose weights are made at a time; s
 class UnitWeights {
  public:
   UnitWeights(Scheme scheme, Index units, std::uint64_t seed) : scheme_(scheme), units_(units), seed_(seed) {}
-  // Replicates first .. first + 7.
-  void start(Index first);
+  // Replicates first .. first + 7: room for them, and one after the other (that of lane 0 .. 7).
+  void prepare(Index first);
+  void draw(Index lane);
   // Weights of units from .. to - 1, out[8 * (u - from) + r].
   void fill(Index from, Index to, double* out) const;
   // Of the units listed.
@@ -32,7 +33,7 @@ class UnitWeights {
   void draw_exponentials(Index replicate, Index lane);
 
   Scheme scheme_;
-  Index units_;
+  Index units_, first_ = 0;
   std::uint64_t seed_;
   std::vector<std::uint16_t> counts_;
   std::vector<std::uint8_t> codes_;
