@@ -93,7 +93,7 @@ struct Plan {
 
 Plan plan_of(const ItemColumns& items, const DrawRequest8& request, int threads) {
   const double numbers = static_cast<double>(items.stride) * 8, all = numbers * static_cast<double>(items.items);
-  const double of_octet = static_cast<double>(UnitWeights::bytes(request.scheme) * items.units + items.columns * kAbreast * 8);
+  const double of_octet = static_cast<double>(UnitWeights::bytes(request.scheme, items.unit != nullptr) * items.units + items.columns * kAbreast * 8);
   Plan plan{};
   plan.stored = all <= request.memory / 2;
   const double room = request.memory / 2, work = 16 * static_cast<double>(items.columns) * static_cast<double>(items.items);
@@ -112,9 +112,9 @@ using Octets = std::vector<std::unique_ptr<Octet>>;
 
 // The weights of all octets, a few replicates between two looks at the interrupt.
 void draw_weights(const ItemColumns& items, Index first, Octets& octets, const Workers& workers) {
-  constexpr Index kPicks = 1 << 22;
+  constexpr Index kPicks = 1 << 20;
   const Index count = static_cast<Index>(octets.size()), all = count * kAbreast, wave = workers.threads * std::max<Index>(1, kPicks / items.units);
-  for (Index o = 0; o < count; ++o) octets[at(o)]->weights.prepare(first + o * kAbreast);
+  for (Index o = 0; o < count; ++o) octets[at(o)]->weights.prepare(first + o * kAbreast, items.unit != nullptr);
   for (Index begin = 0; begin < all; begin += wave) {
     // Neighbouring tasks belong to different octets: the replicates of one share their memory.
     parallel_for(std::min(wave, all - begin), workers.threads, [&](Index i) { octets[at((begin + i) % count)]->weights.draw((begin + i) / count); });
