@@ -37,9 +37,8 @@ refine_changes <- function(p_of, alpha, low, high, inside_low) {
 # The interval that holds all pieces.
 hull <- function(pieces) if (nrow(pieces)) c(min(pieces$lower), max(pieces$upper)) else c(NA_real_, NA_real_)
 
-set_words <- function(pieces) {
+set_words <- function(pieces, number = function(x) format(x, digits = 4, trim = TRUE)) {
   if (nrow(pieces) == 0) return("empty")
   if (nrow(pieces) == 1 && all(is.infinite(unlist(pieces)))) return("the whole line")
-  number <- function(x) format(x, digits = 4, trim = TRUE)
-  paste(sprintf("[%s, %s]", vapply(pieces$lower, number, ""), vapply(pieces$upper, number, "")), collapse = " and ")
+  paste(sprintf("%s to %s", vapply(pieces$lower, number, ""), vapply(pieces$upper, number, "")), collapse = ", or ")
 }

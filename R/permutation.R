@@ -8,7 +8,7 @@ permutation_draws <- function(fit, R, seed, way = NULL, progress = NULL) {
   setup <- permutation_setup(fit, way)
   answer <- permute_cpp(setup$core, list(draws = R, seed = seed, threads = threads(), progress = progress))
   list(parts = answer$parts[-1, , drop = FALSE], observed = answer$parts[1, , drop = FALSE], instruments = length(fit$instruments),
-       factor = setup$factor, words = setup$words, units = setup$core$drawn$units, label = setup$label, flops = 2 * answer$work, kernel = answer$kernel)
+       factor = setup$factor, possible = setup$possible, words = setup$words, units = setup$core$drawn$units, label = setup$label, flops = 2 * answer$work, kernel = answer$kernel)
 }
 
 # The answer of scheme "permutation" for new_resample(): symmetric tails, which are the only ones that a Wald statistic has.
@@ -22,8 +22,8 @@ resample_permutation <- function(fit, request, tell) {
   report <- list(flops = request$R * drawn$flops, kernel = drawn$kernel, units = drawn$units, columns = ncol(drawn$parts))
   engine <- engine_of(report, request, started, "studentised statistics of the rows")
   error <- sqrt(fit$vcov[fit$beliefs, fit$beliefs])
-  answer <- null_answer(fit, statistic(drawn$parts, request$null), statistic(drawn$observed, request$null), error, p_of, request)
-  c(answer, list(engine = engine, units = drawn$label, words = paste0(drawn$words, ".")))
+  answer <- null_answer(fit, statistic(drawn$parts, request$null), statistic(drawn$observed, request$null), error, p_of, request, drawn$possible)
+  c(answer, list(engine = engine, units = drawn$label, words = drawn$words, possible = drawn$possible))
 }
 
 permutation_setup <- function(fit, way) {
@@ -38,7 +38,7 @@ permutation_setup <- function(fit, way) {
                  groups = in_order(columns$groups$ids, drawn$order), n_groups = columns$groups$count, clusters = in_order(cluster$ids, drawn$order),
                  n_clusters = cluster$count, share_strata = if (columns$shares_move) people$strata$ids[drawn$order],
                  n_share_strata = if (columns$shares_move) people$strata$count else 0))
-  list(core = core, factor = permutation_factor(fit, problem, way, kept), words = drawn$words, label = drawn$label)
+  list(core = core, factor = permutation_factor(fit, problem, way, kept), possible = drawn$possible, words = drawn$words, label = drawn$label)
 }
 
 # ---- who can be drawn ----
@@ -48,7 +48,7 @@ check_permutable <- function(fit) {
   if (length(fit$beliefs) == 0 || length(fit$instruments) == 0) abort_miv("no_instruments", "The fit has no instruments to draw again; give the fit of `miv()` itself.")
   problem <- problem_of(fit)
   if (length(problem$effects) > 1) {
-    abort_miv("several_effects", "Permutation takes one absorbed effect, and there are %d (%s); write all but one as `factor()` among the controls, or use scheme \"wild\".",
+    abort_miv("several_effects", "Permutation takes one absorbed effect, and there are %d (%s; strata are absorbed too); write all but one as `factor()` among the controls.",
               length(problem$effects), quote_names(vapply(problem$effects, `[[`, "", "label")))
   }
   check_controls_fixed(fit, problem)
@@ -94,7 +94,7 @@ read_assignment <- function(fit, problem, people, way, kept) {
   arms <- length(fit$experiment$arm$informed)
   counts <- if (is.null(known)) check_counts(arm_counts(people$arm[person], stratum, arms), stratum[unit + 1L], units, fit)
   core <- list(units = count, arms = arms, first = c(0, cumsum(tabulate(stratum + 1L))), counts = as.numeric(counts), probability = in_order(known, place))
-  list(core = core, unit = if (!is.null(units)) new[unit + 1L], order = order(new[unit + 1L]), by_cluster = !is.null(units),
+  list(core = core, unit = if (!is.null(units)) new[unit + 1L], order = order(new[unit + 1L]), by_cluster = !is.null(units), possible = if (is.null(known)) count_assignments(counts, tabulate(stratum + 1L)) else Inf,
        label = if (is.null(units)) "people" else units$label, words = assignment_words(fit, units, count, strata, !is.null(known)))
 }
 
@@ -138,6 +138,12 @@ unit_probabilities <- function(fit, kept, unit, person, units) {
 
 # (base, informed arms) x strata: units of each.
 arm_counts <- function(arm, stratum, arms) matrix(tabulate(arm + 1L + (arms + 1L) * stratum, (arms + 1L) * (max(stratum) + 1L)), arms + 1L)
+
+# How many ways there are to draw: informed arms x strata of counts, and units by stratum.
+count_assignments <- function(counts, units) {
+  base <- units - colSums(counts)
+  exp(sum(lfactorial(units)) - sum(lfactorial(counts)) - sum(lfactorial(base)))
+}
 
 # Counts of the informed arms, where there is something to draw. stratum: of each person.
 check_counts <- function(counts, stratum, units, fit) {

@@ -57,6 +57,8 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #'
 #' @param interval `FALSE` leaves out the inversion under `"wild"` and `"permutation"` (the p value alone, for simulations): then `set` is `NULL`.
 #'
+#' @param ... Nothing: misspelt arguments are refused here.
+#'
 #' @return An object of class `miv_resample` that answers `print()`, [tidy()][tidy.miv], `confint()` and `plot()`. A list with `draws` (a matrix with R
 #'   rows: one column per coefficient under `"pairs"` and `"bayesian"`, the statistic t* of the belief under `"wild"` and `"permutation"`), `estimate`,
 #'   `std.error` (of the draws; of the fit under `"wild"` and `"permutation"`), `statistic`, `p.value`, `p.error` (its Monte Carlo standard error), `interval`
@@ -90,7 +92,8 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' by_region <- miv(pay_claim ~ age, experiment, vcov = ~ region)
 #' resample(by_region, R = 999, points = "webb", seed = 1)$p.value
 #' @export
-resample <- function(fit, scheme = NULL, R = 9999, seed = NULL, null = 0, level = 0.95, points = "rademacher", tails = "symmetric", cluster = NULL, interval = TRUE) {
+resample <- function(fit, scheme = NULL, R = 9999, seed = NULL, null = 0, level = 0.95, points = "rademacher", tails = "symmetric", cluster = NULL, interval = TRUE, ...) {
+  check_dots(dot_names(...), setdiff(names(formals(resample)), "..."))
   if (inherits(fit, "miv_set")) return(each_fit(fit, resample, scheme, R, seed, null, level, points, tails, cluster, interval))
   request <- check_resample(fit, scheme, R, null, level, points, tails)
   request$interval <- isTRUE(check_flag(interval, "interval"))
@@ -106,7 +109,7 @@ resample <- function(fit, scheme = NULL, R = 9999, seed = NULL, null = 0, level 
 check_resample <- function(fit, scheme, R, null, level, points, tails) {
   if (!inherits(fit, "miv")) abort_miv("not_a_fit", "`fit` is of class `%s`; give a fit of `miv()` or `tsls()`.", class(fit)[1])
   if (is.null(scheme)) scheme <- if (length(fit$vcov_kind$cluster)) "wild" else "pairs"
-  check_choice(scheme, kSchemes, "scheme")
+  check_scheme(scheme)
   check_choice(points, c("rademacher", "webb"), "points")
   check_choice(tails, c("symmetric", "equal"), "tails")
   check_draws(R)
@@ -115,6 +118,14 @@ check_resample <- function(fit, scheme, R, null, level, points, tails) {
   if (!is.numeric(null) || length(null) != 1 || !is.finite(null)) abort_miv("bad_null", "`null` is `%s`; give one finite number.", deparse_one(null))
   if (scheme %in% c("wild", "permutation")) check_scheme_beliefs(fit, scheme)
   list(scheme = scheme, R = as.numeric(R), null = null, level = level, points = points, tails = tails)
+}
+
+# Other packages' words for the same.
+check_scheme <- function(scheme) {
+  usual <- c(randomization = "permutation", randomisation = "permutation", ri = "permutation", fisher = "permutation", bootstrap = "pairs", boot = "pairs", wre = "wild", dirichlet = "bayesian")
+  known <- if (is.character(scheme) && length(scheme) == 1) usual[tolower(scheme)] else NA
+  if (!is.na(known)) abort_miv("unknown_scheme", "`%s` is called \"%s\" here; the schemes are %s.", scheme, known, quote_names(kSchemes))
+  check_choice(scheme, kSchemes, "scheme")
 }
 
 check_wild_only <- function(scheme, points, tails) {
@@ -132,6 +143,7 @@ check_scheme_beliefs <- function(fit, scheme) {
 
 resample_coefficients <- function(fit, request, tell) {
   started <- proc.time()[["elapsed"]]
+  say_percentiles_weak(fit)
   drawn <- drawn_design(fit, request$units, wild = FALSE)
   core <- core_request(request, drawn, tell, scheme = if (request$scheme == "pairs") 0L else 1L)
   answer <- draw_coefficients_cpp(drawn$design, c(core, list(by_group = drawn$by_group)))
@@ -143,6 +155,12 @@ resample_coefficients <- function(fit, request, tell) {
   list(draws = draws, std.error = apply(found, 2, stats::sd, na.rm = TRUE), nulls = nulls, interval = interval,
        p.value = vapply(seq_along(nulls), function(j) percentile_p(found[, j], nulls[j]), 0),
        engine = engine_of(answer$report, request, started, "coefficients from cross-products"))
+}
+
+say_percentiles_weak <- function(fit) {
+  f <- fit$first_stage$F
+  if (length(f) == 0 || !any(f < 10, na.rm = TRUE)) return(invisible(fit))
+  warn_miv("weak_first_stage", "With a first-stage F of %s percentile intervals and the draws' standard deviation are not to be trusted; use `scheme = \"wild\"` or \"permutation\", or anderson_rubin().", show_f(min(f)))
 }
 
 # The core's order is controls, then beliefs.
@@ -162,7 +180,7 @@ check_draws_lost <- function(draws, effects) {
   if (length(effects) == 0) return(draws)
   lost <- rowSums(!is.finite(draws[, effects, drop = FALSE])) > 0
   if (all(lost)) abort_miv("not_identified", "In none of the %d draws is the belief identified.", nrow(draws))
-  if (any(lost)) warn_miv("draws_lost", "In %d of %d draws the instruments did not move the belief; they are NA in `draws` and left out of the interval.", sum(lost), nrow(draws))
+  if (any(lost)) warn_miv("draws_lost", "In %d of %d draws nothing identified the belief (all clusters drawn were in one arm, or nobody moved); they are NA in `draws` and left out of the interval, which then says too little. Use \"bayesian\", \"wild\" or \"permutation\".", sum(lost), nrow(draws))
   draws[!lost, , drop = FALSE]
 }
 
@@ -199,7 +217,8 @@ resample_wild <- function(fit, request, tell) {
     vapply(seq_along(nulls), function(j) test_p(found$draws[, j], found$observed[j], request$tails), 0)
   }
   scale <- errors[["plain"]] / errors[["adjusted"]]
-  c(null_answer(fit, answer$draws * scale, answer$observed * scale, errors[["adjusted"]], p_of, request), list(engine = engine))
+  possible <- (if (request$points == "webb") 6 else 2)^answer$report$units
+  c(null_answer(fit, answer$draws * scale, answer$observed * scale, errors[["adjusted"]], p_of, request, possible), list(engine = engine, possible = possible))
 }
 
 # Standard errors of the belief with the usual scores over the units: without small-sample factor, and with it.
@@ -228,11 +247,27 @@ test_p <- function(draws, observed, tails) {
   min(1, 2 * (1 + min(sum(draws >= observed - slack), sum(draws <= observed + slack))) / (length(draws) + 1))
 }
 
-# What both tests of a null have in common.
-null_answer <- function(fit, draws, observed, error, p_of, request) {
+kManyPatterns <- 1e6
+
+# Where few patterns can be drawn at all, p cannot be small.
+say_few_patterns <- function(possible, request) {
+  least <- max(1 / possible, 1 / (request$R + 1))
+  if (least <= 1 - request$level) return(invisible(possible))
+  if (1 / possible > 1 - request$level) {
+    warn_miv("few_patterns", "Only %s %s are possible, so p cannot fall below %s: no interval at level %s.%s", big_number(possible), pattern_words(request), format(signif(1 / possible, 2)), format(request$level),
+             if (request$scheme == "wild" && request$points == "rademacher") " Use `points = \"webb\"`." else "")
+  } else {
+    warn_miv("few_draws", "With %d draws p cannot fall below %s: no interval at level %s. Take R = 999 or more.", request$R, format(signif(1 / (request$R + 1), 2)), format(request$level))
+  }
+}
+
+pattern_words <- function(x) if (x$scheme == "permutation") "assignments of the arms" else "patterns of signs"
+
+# What both tests of a null have in common. possible: how many patterns there are to draw from.
+null_answer <- function(fit, draws, observed, error, p_of, request, possible) {
+  say_few_patterns(possible, request)
   p <- test_p(draws, observed, request$tails)
   set <- if (request$interval) invert_test(p_of, fit$coefficients[[fit$beliefs]], error, request$level)
-  if (1 / (request$R + 1) > 1 - request$level) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is the whole line.", request$R, format(request$level))
   draws <- matrix(draws, ncol = 1, dimnames = list(NULL, fit$beliefs))
   list(draws = draws, std.error = stats::setNames(error, fit$beliefs), statistic = observed, p.value = p, set = set, interval = matrix(if (request$interval) hull(set) else NA_real_, 1, 2))
 }
@@ -250,7 +285,7 @@ new_resample <- function(fit, request, answer) {
     draws = answer$draws, estimate = estimate, std.error = answer$std.error, statistic = stats::setNames(statistic, names), p.value = p,
     p.error = sqrt(p * (1 - p) / (request$R + 1)), interval = rows, set = set,
     scheme = request$scheme, R = request$R, seed = request$seed, null = request$null, level = request$level, points = request$points, tails = request$tails,
-    units = if (is.null(answer$units)) request$units$label else answer$units, n_units = answer$engine$units, words = answer$words,
+    units = if (is.null(answer$units)) request$units$label else answer$units, n_units = answer$engine$units, words = answer$words, possible = answer$possible,
     engine = answer$engine, title = fit_title(fit), instruments = length(fit$instruments)), class = "miv_resample")
 }
 

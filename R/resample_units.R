@@ -13,6 +13,7 @@ read_units <- function(fit, cluster) {
 }
 
 units_choice <- function(fit, cluster) {
+  if (is.character(cluster) && length(cluster) == 1) cluster <- stats::as.formula(call("~", as.name(cluster)), env = baseenv())
   if (!is.null(cluster)) return(own_clusters(cluster_choice(CR(cluster)$cluster, "CR1"), fit$data))
   if (length(fit$vcov_kind$ways)) return(list(type = "CR1", ways = fit$vcov_kind$ways))
   list(type = "HC1", ways = list())
@@ -20,8 +21,8 @@ units_choice <- function(fit, cluster) {
 
 check_one_variable <- function(choice) {
   if (length(choice$ways) == 1) return(invisible(choice))
-  abort_miv("several_clusters", "The fit is clustered by %s; draws are of one variable's clusters. Say which: `cluster = ~ %s`.",
-            quote_names(vapply(choice$ways, `[[`, "", "label")), choice$ways[[1]]$label)
+  abort_miv("several_clusters", "There are several cluster variables (%s), and draws are of one variable's clusters. Say which, as a rule that with the fewest clusters: `cluster = ~ variable`.",
+            quote_names(vapply(choice$ways, `[[`, "", "label")))
 }
 
 check_units_drawn <- function(index, problem, kept) {

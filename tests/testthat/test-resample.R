@@ -132,6 +132,26 @@ test_that("the percentile interval leaves out zero exactly when its p value is a
   }
 })
 
+test_that("the percentile interval and its p value are the order statistics that the help names", {
+  fit <- quiet(tsls(y ~ w | x ~ z, panel(), vcov = ~ g))
+  drawn <- resample(fit, "pairs", R = 199, seed = 3, null = 0.9)
+  x <- sort(drawn$draws[, "x"])
+  expect_equal(unname(confint(drawn)["x", ]), x[c(5, 195)])
+  expect_equal(unname(confint(drawn, level = 0.9)["x", ]), x[c(10, 190)])
+  expect_equal(tidy(drawn, conf.level = 0.9)$conf.low[1], x[10])
+  expect_equal(drawn$p.value[["x"]], 2 * (1 + min(sum(x <= 0.9), sum(x >= 0.9))) / 200)
+})
+
+test_that("where few patterns are possible it is said, and nobody blames the first stage", {
+  fit <- quiet(tsls(y ~ w | x ~ z, panel(n = 100, G = 4), vcov = ~ g))
+  expect_warning(drawn <- resample(fit, R = 99, seed = 1), class = "miv_warning_few_patterns")
+  expect_output(print(drawn), "16 patterns of signs are possible")
+  expect_output(print(drawn), "p cannot fall below 0.062")
+  expect_warning(resample(fit, R = 9, seed = 1, points = "webb"), class = "miv_warning_few_draws")
+  weak <- quiet(tsls(y ~ w | x ~ z, panel(strength = 0.02), vcov = ~ g))
+  expect_warning(resample(weak, "pairs", R = 99, seed = 1), class = "miv_warning_weak_first_stage")
+})
+
 test_that("digits do not depend on threads, memory, R or the instruction set", {
   old <- options(miv.threads = 1)
   on.exit({ options(old); miv:::choose_kernel_cpp(FALSE) })
@@ -199,6 +219,10 @@ test_that("bad input is refused by cause", {
   refuse(resample(fit, R = 0), "bad_draws")
   refuse(resample(fit, R = 2.5), "bad_draws")
   refuse(resample(fit, "jack"), "unknown_scheme")
+  refuse(resample(fit, "RI"), "unknown_scheme")
+  refuse(resample(fit, reps = 9), "unknown_argument")
+  refuse(confint(resample(fit, R = 99, seed = 1), level = 0.9), "bad_level")
+  refuse(tidy(resample(fit, R = 99, seed = 1), conf = 0.9), "unknown_argument")
   refuse(resample(fit, seed = -1), "bad_seed")
   refuse(resample(fit, null = NA), "bad_null")
   refuse(resample(fit, level = 1), "bad_level")
