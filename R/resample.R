@@ -26,11 +26,14 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' "symmetric"`), or twice the smaller tail (`"equal"`). The interval holds the null values that are not rejected; it may be unbounded, and is then
 #' said to be.
 #'
-#' **Permutation** draws the arms again as they were assigned: the same number of people (or clusters, where the arm is constant within them) in
-#' each arm and stratum; independently where the experiment's `probability` is known. The instruments are rebuilt, and the statistic is the studentised
-#' one: the HC1 or CR1 Wald statistic of the instruments in the regression of Y - b X on instruments and controls, as in [anderson_rubin()]. The test
-#' is exact under the sharp null \eqn{Y_i(x) = b x + U_i}, and right in large samples for the weighted mean of effects; the plain difference would
-#' not be where the arms are of unequal size. It conditions on the people in the fit. The p value has a Monte Carlo error, given beside it.
+#' **Permutation** draws the arms again as they were drawn: people, or whole clusters where nobody's arm differs within a cluster (of the fit's standard
+#' errors, else of the experiment); within the experiment's strata; with the numbers in each arm as they are in the fit, or, where `probability` was given to
+#' [info_experiment()], independently with it. `$words` says what was drawn. The instruments are rebuilt (exposure, centring, arm controls), and the
+#' statistic is that of [anderson_rubin()] at the null: the t of the instrument in the regression of Y - b X on instrument and controls, with several
+#' instruments their Wald statistic by their number, under HC1 or CR1. The test is exact, in samples of any size and with any first stage, under the
+#' sharp null \eqn{Y_i(x) = b x + U_i}. Because the statistic is studentised it is also right in large samples for the weighted mean of unequal effects;
+#' the plain difference would reject far too often when arms are unequal in size. All this is conditional on the people in the fit: if the arm decides
+#' who stays, no drawing repairs that. A draw in which the instruments do not vary counts as a statistic of 0.
 #'
 #' **Intervals by inversion** ask the same draws about other null values: outwards from the estimate in doubling steps to 131,072 standard
 #' errors, then between the steps at which the answer changes, to five digits of the step. What holds at the last step is taken to hold to infinity.
@@ -57,16 +60,24 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' @return An object of class `miv_resample` that answers `print()`, [tidy()][tidy.miv], `confint()` and `plot()`. A list with `draws` (a matrix with R
 #'   rows: one column per coefficient under `"pairs"` and `"bayesian"`, the statistic t* of the belief under `"wild"` and `"permutation"`), `estimate`,
 #'   `std.error` (of the draws; of the fit under `"wild"` and `"permutation"`), `statistic`, `p.value`, `p.error` (its Monte Carlo standard error), `interval`
-#'   (one row per coefficient), `set` (the belief's interval as a data frame of its pieces, `lower` and `upper`; more than one row, infinite ends or none
+#'   (one row per coefficient; `NA` where the set is empty), `set` (the belief's interval as a data frame of its pieces, `lower` and `upper`; more than one row, infinite ends or none
 #'   where the inversion says so), `scheme`, `R`, `seed`, `null`, `level`, `units` (who was drawn), and `engine`: what ran (`path`, `kernel`, `threads`,
 #'   `units`, `replicates_per_second`, `ratio_to_bound`: time against the multiplications and additions of the products at what this machine's
 #'   registers can do, and `seconds`).
 #' @section Errors: `miv_error_bad_draws`, `unknown_scheme`, `bad_seed`, `bad_level`, `several_beliefs` (wild and permutation are for one),
 #'   `several_clusters` (name one: `cluster = `), `one_cluster` (one cluster, or all weight in one), `single_clusters` (every cluster has one row),
-#'   `absorbed_effects` (several that do not lie within the clusters), `no_arms` (permutation of a [tsls()] fit), `constant_arm`, `too_many_strata`.
+#'   `absorbed_effects` (several that do not lie within the clusters), `bad_argument` (`points` or `tails` without `"wild"`). Of permutation: `no_arms` (a
+#'   [tsls()] fit knows none), `constant_arm` (a stratum in which everybody is in one arm), `too_many_strata` (fewer than two people or clusters a
+#'   stratum), `cluster_spans_strata`, `several_effects` (more than one absorbed effect, strata included), `arm_among_controls` (a control written with
+#'   the arm), `bad_probability`.
 #'   A warning, `miv_warning_draws_lost`, counts draws in which the belief was not identified; `miv_warning_few_draws` where R is too small for the level.
 #' @references
 #' Davidson, R. and MacKinnon, J. G. (2010). Wild bootstrap tests for IV regression. *Journal of Business & Economic Statistics* 28(1), 128-144.
+#'
+#' Chung, E. and Romano, J. P. (2013). Exact and asymptotically robust permutation tests. *Annals of Statistics* 41(2), 484-507.
+#'
+#' Imbens, G. W. and Rosenbaum, P. R. (2005). Robust, accurate confidence intervals with a weak instrument. *Journal of the Royal Statistical Society
+#' A* 168(1), 109-126.
 #'
 #' Webb, M. D. (2014). Reworking wild bootstrap based inference for clustered errors. Queen's Economics Department working paper 1315.
 #' @seealso [anderson_rubin()] for a set without draws; the vignette "Inference" for which method when.
@@ -100,9 +111,15 @@ check_resample <- function(fit, scheme, R, null, level, points, tails) {
   check_choice(tails, c("symmetric", "equal"), "tails")
   check_draws(R)
   check_level(level, "level")
+  check_wild_only(scheme, points, tails)
   if (!is.numeric(null) || length(null) != 1 || !is.finite(null)) abort_miv("bad_null", "`null` is `%s`; give one finite number.", deparse_one(null))
   if (scheme %in% c("wild", "permutation")) check_scheme_beliefs(fit, scheme)
   list(scheme = scheme, R = as.numeric(R), null = null, level = level, points = points, tails = tails)
+}
+
+check_wild_only <- function(scheme, points, tails) {
+  if (scheme == "wild" || (points == "rademacher" && tails == "symmetric")) return(invisible(scheme))
+  abort_miv("bad_argument", "`%s` is for `scheme = \"wild\"`, and the scheme is \"%s\"; leave it out.", if (points != "rademacher") "points" else "tails", scheme)
 }
 
 check_scheme_beliefs <- function(fit, scheme) {
@@ -151,9 +168,9 @@ check_draws_lost <- function(draws, effects) {
 
 percentile_interval <- function(draws, level) {
   out <- t(apply(draws, 2, function(x) {
-    x <- sort(x[is.finite(x)])
-    k <- floor((1 - level) / 2 * (length(x) + 1) + 1e-9)
-    if (k < 1) c(-Inf, Inf) else c(x[k], x[length(x) + 1 - k])
+    x <- x[is.finite(x)]
+    ends <- floor((1 - level) / 2 * (length(x) + 1) + 1e-9) * c(1, -1) + c(0, length(x) + 1)
+    if (ends[1] < 1) c(-Inf, Inf) else sort(x, partial = ends)[ends]
   }))
   if (any(is.infinite(out))) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is unbounded. Take R = %d or more.", nrow(draws), format(level), ceiling(2 / (1 - level)) - 1)
   out
@@ -220,20 +237,6 @@ null_answer <- function(fit, draws, observed, error, p_of, request) {
   list(draws = draws, std.error = stats::setNames(error, fit$beliefs), statistic = observed, p.value = p, set = set, interval = matrix(if (request$interval) hull(set) else NA_real_, 1, 2))
 }
 
-# ---- permutation ----
-
-resample_permutation <- function(fit, request, tell) {
-  started <- proc.time()[["elapsed"]]
-  drawn <- permutation_draws(fit, request$R, request$seed, request$units$index, tell)
-  engine <- engine_of(list(kernel = drawn$kernel, units = fit$nobs, columns = ncol(drawn$parts), flops = drawn$flops * request$R), request, started, "the regression of every draw from its rows")
-  statistic <- function(parts, null) permutation_statistic(parts, null, drawn$instruments, drawn$factor)
-  p_of <- function(nulls) vapply(nulls, function(null) test_p(statistic(drawn$parts, null), statistic(drawn$observed, null), "symmetric"), 0)
-  error <- sqrt(fit$vcov[fit$beliefs, fit$beliefs])
-  request$tails <- "symmetric"
-  answer <- null_answer(fit, statistic(drawn$parts, request$null), statistic(drawn$observed, request$null), error, p_of, request)
-  c(answer, list(engine = engine, words = drawn$words, units = "arms"))
-}
-
 # ---- the result ----
 
 new_resample <- function(fit, request, answer) {
@@ -248,7 +251,7 @@ new_resample <- function(fit, request, answer) {
     p.error = sqrt(p * (1 - p) / (request$R + 1)), interval = rows, set = set,
     scheme = request$scheme, R = request$R, seed = request$seed, null = request$null, level = request$level, points = request$points, tails = request$tails,
     units = if (is.null(answer$units)) request$units$label else answer$units, n_units = answer$engine$units, words = answer$words,
-    engine = answer$engine, title = fit_title(fit)), class = "miv_resample")
+    engine = answer$engine, title = fit_title(fit), instruments = length(fit$instruments)), class = "miv_resample")
 }
 
 interval_names <- function(level) paste(format(100 * c((1 - level) / 2, (1 + level) / 2), trim = TRUE, digits = 3), "%")

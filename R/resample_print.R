@@ -23,12 +23,14 @@ drawn_words <- function(x) {
 
 print_test <- function(x, digits) {
   print_line("Estimate", sprintf("%s (SE %s).", show_number(x$estimate[[1]], digits), show_number(x$std.error[[1]], digits)))
-  print_line("Test", sprintf("effect = %s: t = %s, p %s (%s; Monte Carlo error %s).", format(x$null), show_number(x$statistic[[1]], digits), p_words(x$p.value[[1]]), tail_words(x),
+  print_line("Test", sprintf("effect = %s: %s = %s, p %s (%s; Monte Carlo error %s).", format(x$null), statistic_name(x), show_number(x$statistic[[1]], digits), p_words(x$p.value[[1]]), tail_words(x),
                              format(signif(x$p.error[[1]], 1), scientific = FALSE)))
   if (!is.null(x$set)) print_line("Interval", inversion_words(x))
 }
 
-tail_words <- function(x) if (x$scheme == "wild" && x$tails == "equal") "equal tails" else "two-sided, symmetric"
+statistic_name <- function(x) if (x$scheme == "permutation" && x$instruments > 1) "F" else "t"
+
+tail_words <- function(x) if (x$scheme == "wild" && x$tails == "equal") "equal tails" else "two-sided"
 
 inversion_words <- function(x) {
   level <- paste0(format(100 * x$level), "%")
@@ -114,7 +116,7 @@ resample_figure <- function(x) {
   observed <- if (is_test(x)) x$statistic[[1]] else x$estimate[[1]]
   range <- range(stats::quantile(draws, c(0.005, 0.995)), observed)
   marks <- if (is_test(x)) observed else c(observed, x$interval[1, ])
-  axis <- if (is_test(x)) sprintf("t statistic of `%s`, effect = %s imposed", names(x$estimate)[1], format(x$null)) else sprintf("Draws of the effect of `%s`", names(x$estimate)[1])
+  axis <- if (is_test(x)) sprintf("%s statistic of `%s`, effect = %s imposed", statistic_name(x), names(x$estimate)[1], format(x$null)) else sprintf("Draws of the effect of `%s`", names(x$estimate)[1])
   words <- if (is_test(x)) sprintf("p %s: share of draws as far out as the line.", p_words(x$p.value[[1]])) else sprintf("Estimate (line) and %s%% interval (dashed).", format(100 * x$level))
   list(draws = draws[draws >= range[1] & draws <= range[2]], mark = observed, interval = if (!is_test(x)) x$interval[1, ], axis = axis, title = sprintf("%s, %s draws", scheme_title(x$scheme), big_number(x$R)), words = words)
 }

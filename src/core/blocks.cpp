@@ -77,9 +77,9 @@ Orthonormal orthonormal_rows(const Design& design, const Factor& factor, const T
 
 namespace {
 
-// All blocks from the rows in [rows.first, rows.last).
-Buffer blocks_of_rows(const Design& design, const Factor& factor, const Orthonormal& rows, const Groups& clusters, Index stride, Rows range) {
-  Buffer sums(at(clusters.count * stride), 0.0);
+// All blocks, padded, from the rows in [rows.first, rows.last).
+Buffer blocks_of_rows(const Design& design, const Factor& factor, const Orthonormal& rows, const Groups& clusters, Rows range) {
+  Buffer sums(at(clusters.count * padded_columns(rows.basis(), rows.width())), 0.0);
   TileReader reader(design, factor.frame);
   RowMaker maker(rows, false);
   std::vector<int> ids(at(kTileRows));
@@ -91,7 +91,7 @@ Buffer blocks_of_rows(const Design& design, const Factor& factor, const Orthonor
       require(ids[at(i)] >= 0 && ids[at(i)] < clusters.count, "a cluster code lies outside its range");
     }
     const double* values = maker.make(tile);
-    add_outer(values, maker.stride(), tile.used, ids.data(), rows.basis(), rows.width(), sums.data(), stride);
+    add_outer(values, maker.stride(), tile.used, ids.data(), rows.basis(), rows.width(), sums.data());
   }
   return sums;
 }
@@ -112,13 +112,16 @@ Blocks cluster_blocks(const Design& design, const Factor& factor, const Orthonor
   out.basis = rows.basis();
   out.width = rows.width();
   out.stride = stride_of(out.basis, out.width);
-  const Index size = out.units * out.stride;
-  const auto add = [&](const Buffer& part) {
-    if (out.values.empty()) out.values = part;
-    else for (Index i = 0; i < size; ++i) out.values[at(i)] += part[at(i)];
+  const Index size = out.units * padded_columns(out.basis, out.width);
+  Buffer sums;
+  const auto add = [&](Buffer& part) {
+    if (sums.empty()) sums.swap(part);
+    else for (Index i = 0; i < size; ++i) sums[at(i)] += part[at(i)];
   };
   for_chunks<Buffer>(design.rows, chunk_rows_for(design.rows, size), size, workers,
-    [&](Rows range) { return blocks_of_rows(design, factor, rows, clusters, out.stride, range); }, add);
+    [&](Rows range) { return blocks_of_rows(design, factor, rows, clusters, range); }, add);
+  out.values.resize(at(out.units * out.stride));
+  pack_blocks(sums.data(), out.units, out.basis, out.width, out.values.data(), out.stride);
   return out;
 }
 
@@ -155,7 +158,7 @@ BlockStream::BlockStream(const Design& design, const Factor& factor, const Ortho
 Index BlockStream::stride() const { return stride_of(basis(), width()); }
 
 void BlockStream::fill(Index from, Index to, double* out) const {
-  std::fill_n(out, (to - from) * stride(), 0.0);
+  Buffer sums(at((to - from) * padded_columns(basis(), width())), 0.0);
   TileReader reader(design_, factor_.frame);
   RowMaker maker(rows_, by_group_);
   std::vector<Index> rows;
@@ -170,8 +173,9 @@ void BlockStream::fill(Index from, Index to, double* out) const {
       where.push_back(static_cast<int>(item - from));
     }
     const double* values = maker.make(reader.gather(rows));
-    add_outer(values, maker.stride(), last - row, where.data(), basis(), width(), out, stride());
+    add_outer(values, maker.stride(), last - row, where.data(), basis(), width(), sums.data());
   }
+  pack_blocks(sums.data(), to - from, basis(), width(), out, stride());
 }
 
 }  // namespace miv

@@ -1,5 +1,6 @@
 #include "cluster_index.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -71,20 +72,49 @@ bool is_missing(const Source& source, Index row) {
   return source.real ? std::isnan(source.real[row]) : source.integer[row] == std::numeric_limits<int>::min();
 }
 
+// Whole numbers that lie close together need no table: list(least, one code per number), or nothing.
+struct Direct {
+  std::int64_t least = 0;
+  std::vector<int> codes;
+};
+
+Direct direct_of(const Source& source, Index rows) {
+  Direct out;
+  if (source.real || rows == 0) return out;
+  std::int64_t least = std::numeric_limits<int>::max(), most = std::numeric_limits<int>::min();
+  for (Index row = 0; row < rows; ++row) {
+    const int value = source.integer[row];
+    most = std::max<std::int64_t>(most, value);
+    if (value != std::numeric_limits<int>::min()) least = std::min<std::int64_t>(least, value);
+  }
+  if (most < least || most - least > std::max<std::int64_t>(1 << 16, rows)) return out;
+  out.least = least;
+  out.codes.assign(static_cast<std::size_t>(most - least + 1), -1);
+  return out;
+}
+
 ClusterIndex index_one(const Source& source, Index rows, const unsigned char* kept) {
   ClusterIndex out;
   out.ids.assign(static_cast<std::size_t>(rows), -1);
   Table table(1024);
+  Direct direct = direct_of(source, rows);
+  int next = 0;
   for (Index row = 0; row < rows; ++row) {
     if (kept && !kept[row]) continue;
     if (is_missing(source, row)) {
       ++out.missing;
       continue;
     }
+    if (!direct.codes.empty()) {
+      int& code = direct.codes[static_cast<std::size_t>(source.integer[row] - direct.least)];
+      if (code < 0) code = next++;
+      out.ids[static_cast<std::size_t>(row)] = code;
+      continue;
+    }
     const std::uint64_t key = source.real ? key_of(source.real[row]) : static_cast<std::uint32_t>(source.integer[row]);
     out.ids[static_cast<std::size_t>(row)] = table.code(key);
   }
-  out.count = table.count();
+  out.count = direct.codes.empty() ? table.count() : next;
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "draw_kernels.h"
 
+#include <algorithm>
 #include <utility>
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -15,7 +16,7 @@ namespace {
 constexpr double kPivotFloor = 1e-9;  // columns are orthonormal over all rows, so a draw's pivots are about 1
 
 struct Kernels {
-  void (*add_outer)(const double*, Index, Index, const int*, Index, Index, double*, Index);
+  void (*add_outer)(const double*, Index, Index, const int*, Index, Index, double*);
   void (*product)(const double*, Index, const double*, Index, Index, double*);
   void (*fold_group)(const double*, Index, Index, double*);
   void (*solve_draws)(const SolveShape&, double*, double*, double*);
@@ -53,8 +54,19 @@ const Kernels& table() {
 
 }  // namespace
 
-void add_outer(const double* rows, Index stride, Index count, const int* to, Index basis, Index width, double* blocks, Index block_stride) {
-  table().add_outer(rows, stride, count, to, basis, width, blocks, block_stride);
+void add_outer(const double* rows, Index stride, Index count, const int* to, Index basis, Index width, double* blocks) {
+  table().add_outer(rows, stride, count, to, basis, width, blocks);
+}
+
+void pack_blocks(const double* padded, Index count, Index basis, Index width, double* blocks, Index stride) {
+  for (Index i = 0; i < count; ++i, blocks += stride) {
+    double* out = blocks;
+    for (Index j = 0; j < basis; ++j) {
+      out = std::copy_n(padded, width - j, out);
+      padded += (width - j + 7) / 8 * 8;
+    }
+    std::fill(out, blocks + stride, 0.0);
+  }
 }
 
 void product(const double* w, Index units, const double* b, Index b_stride, Index columns, double* c) {

@@ -13,9 +13,19 @@ constexpr Index kAbreast = 8;  // replicates side by side
 inline Index block_columns(Index basis, Index width) { return basis * width - basis * (basis - 1) / 2; }
 inline Index block_at(Index j, Index c, Index width) { return j * width - j * (j - 1) / 2 + (c - j); }
 
-// Outer products of `count` rows (row-major; `stride` at least width + 8, with zeros behind width) added to blocks: that of row i to number
-// to[i], or to number i where `to` is null. A block has block_columns(basis, width) + 8 numbers or more; those behind stay as they are.
-void add_outer(const double* rows, Index stride, Index count, const int* to, Index basis, Index width, double* blocks, Index block_stride);
+// The same with every row of the block padded to a multiple of eight, so that no sum begins where another's vector ends.
+inline Index padded_columns(Index basis, Index width) {
+  Index out = 0;
+  for (Index j = 0; j < basis; ++j) out += (width - j + 7) / 8 * 8;
+  return out;
+}
+
+// Outer products of `count` rows (row-major; `stride` at least width + 8, with zeros behind width) added to padded blocks: that of row i to
+// number to[i].
+void add_outer(const double* rows, Index stride, Index count, const int* to, Index basis, Index width, double* blocks);
+
+// Padded blocks to packed ones, `stride` numbers each, with zeros behind them.
+void pack_blocks(const double* padded, Index count, Index basis, Index width, double* blocks, Index stride);
 
 // c[8 j + r] += sum over units u of w[8 u + r] * b[u * b_stride + j], for `columns` columns.
 void product(const double* w, Index units, const double* b, Index b_stride, Index columns, double* c);

@@ -41,18 +41,17 @@ MIV_INLINE void clear(double* x, Index n) {
   for (Index i = 0; i < n; ++i) x[i] = 0;
 }
 
-MIV_TARGET void add_outer(const double* rows, Index stride, Index count, const int* where, Index basis, Index width, double* blocks, Index block_stride) {
+MIV_TARGET void add_outer(const double* rows, Index stride, Index count, const int* where, Index basis, Index width, double* blocks) {
+  const Index size = padded_columns(basis, width);
   for (Index i = 0; i < count; ++i, rows += stride) {
-    double* out = blocks + (where ? static_cast<Index>(where[i]) : i) * block_stride;
-    for (Index j = 0; j < basis; ++j) {
-      const Index length = width - j;
-      for (Index c = 0; c < length; c += kLanes) {
-        Vector sum = at(out + c);
-        add_scaled(rows[j], at(rows + j + c), sum);
-        to(out + c) = sum;
-      }
-      out += length;
-    }
+    double* out = blocks + static_cast<Index>(where[i]) * size;
+    for (Index j = 0; j < basis; ++j)
+      for (const double* row = rows + j; row < rows + width; row += 8, out += 8)
+        for (Index c = 0; c < 8; c += kLanes) {
+          Vector sum = at(out + c);
+          add_scaled(rows[j], at(row + c), sum);
+          to(out + c) = sum;
+        }
   }
 }
 

@@ -15,6 +15,9 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 constexpr Index kKeptNumbers = 1 << 24;  // blocks of up to 128 MB are made in one pass over the rows; larger ones strip by strip
 
+// Columns of zeros make up the last vector: a few columns alone would cost as much as a full one.
+Index whole_vectors(Index columns) { return (columns + 7) / 8 * 8; }
+
 // Where blocks come from: kept, or made when asked for.
 class BlockSource {
  public:
@@ -37,7 +40,7 @@ class BlockSource {
     ItemColumns out;
     out.items = items();
     out.units = blocks_ ? blocks_->units : stream_->units();
-    out.columns = out.squared = block_columns(rows_.basis(), rows_.width());
+    out.columns = out.squared = whole_vectors(block_columns(rows_.basis(), rows_.width()));
     out.stride = stride();
     out.fill = [this](Index from, Index to, double* to_columns) { fill(from, to, to_columns); };
     if (stream_ && !stream_->own_units()) out.unit = [this](Index item) { return stream_->unit(item); };

@@ -23,7 +23,7 @@ class WildColumns {
  public:
   WildColumns(const Orthonormal& rows);
   Index columns() const { return squared() + l_ * l_ * e_ * e_; }
-  Index squared() const { return (w_ + l_) * e_ + l_ * l_ * e_ * (l_ + w_); }
+  Index squared() const { return ((w_ + l_) * e_ + l_ * l_ * e_ * (l_ + w_) + 7) / 8 * 8; }  // the numbers before it end earlier
   // From a packed block (layout of BlockStream and Blocks).
   void fill(const double* block, double* out) const;
   // Sums over units of products of (q instrument) and (q instrument) times basis: what no sign touches.

@@ -59,18 +59,18 @@ void UnitWeights::start(Index first) {
 
 // As many draws as units, with replacement.
 void UnitWeights::draw_pairs(Index replicate, Index lane) {
-  Words words(seed_, replicate);
   std::uint16_t* counts = counts_.data() + lane;
   const std::uint64_t units = static_cast<std::uint64_t>(units_);
-  for (Index i = 0; i < units_; ++i) {
-    std::uint64_t pick;
-    if (units_ > kManyUnits) {
-      const std::uint64_t high = words.next();
-      pick = scaled(high << 32 | words.next(), units);
-    } else {
-      pick = static_cast<std::uint64_t>(words.next()) * units >> 32;
+  const bool many = units_ > kManyUnits;
+  const Index picks = many ? kSpanWords / 2 : kSpanWords;
+  std::uint32_t words[kSpanWords];
+  for (Index from = 0; from < units_; from += picks) {
+    random_words(seed_, static_cast<std::uint64_t>(replicate), from / picks, 1, words);
+    const Index count = std::min(picks, units_ - from);
+    for (Index i = 0; i < count; ++i) {
+      const std::uint64_t pick = many ? scaled(static_cast<std::uint64_t>(words[2 * i]) << 32 | words[2 * i + 1], units) : static_cast<std::uint64_t>(words[i]) * units >> 32;
+      ++counts[pick * kAbreast];
     }
-    ++counts[pick * kAbreast];
   }
 }
 

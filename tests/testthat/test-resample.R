@@ -204,6 +204,8 @@ test_that("bad input is refused by cause", {
   refuse(resample(fit, level = 1), "bad_level")
   refuse(resample(lm(y ~ x, d)), "not_a_fit")
   refuse(resample(fit, points = "gamma"), "unknown_points")
+  refuse(resample(fit, "pairs", tails = "equal"), "bad_argument")
+  refuse(resample(fit, "pairs", points = "webb"), "bad_argument")
   refuse(resample(tsls(y ~ w, d), "wild"), "no_instruments")
   refuse(resample(tsls(y ~ 1 | c(x, w) ~ z + z2, d), "wild"), "several_beliefs")
   refuse(resample(fit, cluster = ~ one), "one_cluster")
