@@ -56,7 +56,7 @@ show_column <- function(x, digits) vapply(x, show_number, "", digits = digits)
 how_words <- function(x) {
   switch(x$scheme,
     pairs = "with replacement; the whole fit again in every draw.", bayesian = "exponential weights; the whole fit again in every draw.",
-    wild = sprintf("restricted efficient bootstrap, %s, null imposed.", if (x$points == "webb") "Webb's six points" else "Rademacher signs"), permutation = paste0(x$words, "."))
+    wild = sprintf("restricted efficient bootstrap, %s, null imposed.", if (x$points == "webb") "Webb's six points" else "Rademacher signs"), permutation = x$words)
 }
 
 engine_words <- function(engine) {
