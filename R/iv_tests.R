@@ -74,7 +74,7 @@ first_stage_row <- function(fit, forms, j, robust) {
   df2 <- if (robust) forms$df2 else iid_df(forms)
   of <- if (length(fit$beliefs) > 1) sprintf(", %s", fit$beliefs[j]) else ""
   test_row(paste0("first-stage F", if (!robust && fit$vcov_kind$type != "iid") ", iid", of), f, l, df2, stats::pf(f, l, df2, lower.tail = FALSE),
-           sprintf("The instruments move `%s` with F = %s%s.", fit$beliefs[j], show_statistic(f), if (isTRUE(f < 10)) ", which is weak" else ""))
+           sprintf("The instruments move `%s` with F = %s%s%s.", fit$beliefs[j], show_statistic(f), if (robust) "" else " if variances are equal", if (isTRUE(f < 10)) ", which is weak" else ""))
 }
 
 show_statistic <- function(f) if (is.na(f)) "not available (too few clusters)" else show_f(f)
