@@ -93,16 +93,33 @@ struct Plan {
 
 Plan plan_of(const ItemColumns& items, const DrawRequest8& request, int threads) {
   const double numbers = static_cast<double>(items.stride) * 8, all = numbers * static_cast<double>(items.items);
-  const double of_octet = static_cast<double>(UnitWeights::bytes(request.scheme) * items.units + items.columns * kAbreast * 8);
+  const double of_octet = static_cast<double>(UnitWeights::bytes(request.scheme, items.unit != nullptr) * items.units + items.columns * kAbreast * 8);
   Plan plan{};
   plan.stored = all <= request.memory / 2;
   const double room = request.memory / 2, work = 16 * static_cast<double>(items.columns) * static_cast<double>(items.items);
   plan.items = plan.stored ? items.items : std::max(kStripUnits, static_cast<Index>(room / 4 / numbers) / kStripUnits * kStripUnits);
+  // Between two looks at the user's interrupt no thread is to work on much more than kTaskFlops.
   const double want = plan.stored ? std::max(2.0 * threads, threads * kTaskFlops / work) : 128;
   const double fits = std::max<double>(threads, room / of_octet);
   plan.octets = static_cast<Index>(std::min({want, fits, static_cast<double>((request.draws + kAbreast - 1) / kAbreast)}));
   plan.octets = std::max<Index>(1, plan.octets);
+  const double of_item = 16 * static_cast<double>(items.columns * plan.octets);
+  if (!plan.stored) plan.items = std::max(kStripUnits, std::min(plan.items, static_cast<Index>(threads * 4 * kTaskFlops / of_item) / kStripUnits * kStripUnits));
   return plan;
+}
+
+using Octets = std::vector<std::unique_ptr<Octet>>;
+
+// The weights of all octets, a few replicates between two looks at the interrupt.
+void draw_weights(const ItemColumns& items, Index first, Octets& octets, const Workers& workers) {
+  constexpr Index kPicks = 1 << 20;
+  const Index count = static_cast<Index>(octets.size()), all = count * kAbreast, wave = workers.threads * std::max<Index>(1, kPicks / items.units);
+  for (Index o = 0; o < count; ++o) octets[at(o)]->weights.prepare(first + o * kAbreast, items.unit != nullptr);
+  for (Index begin = 0; begin < all; begin += wave) {
+    // Neighbouring tasks belong to different octets: the replicates of one share their memory.
+    parallel_for(std::min(wave, all - begin), workers.threads, [&](Index i) { octets[at((begin + i) % count)]->weights.draw((begin + i) / count); });
+    if (workers.poll) workers.poll();
+  }
 }
 
 // Columns of a strip of items, made on all threads.
@@ -116,7 +133,7 @@ void fill_items(const ItemColumns& items, Index from, Index to, Buffer& out, con
 }
 
 // One product for all octets at once, elsewhere.
-void multiply_octets(const ItemColumns& items, Multiply multiply, std::vector<std::unique_ptr<Octet>>& octets, Index from, Index to, const double* values) {
+void multiply_octets(const ItemColumns& items, Multiply multiply, Octets& octets, Index from, Index to, const double* values) {
   const Index reps = static_cast<Index>(octets.size()) * kAbreast, units = to - from;
   Buffer weight(at(reps * units)), own(at(units * kAbreast)), sums(at(items.stride * reps), 0.0);
   for (std::size_t o = 0; o < octets.size(); ++o) {
@@ -138,11 +155,9 @@ DrawReport sum_draws(const ItemColumns& items, const DrawRequest8& request, cons
   if (plan.stored) fill_items(items, 0, items.items, values, workers);
   for (Index first = 0; first < request.draws; first += plan.octets * kAbreast) {
     const Index count = std::min(plan.octets, (request.draws - first + kAbreast - 1) / kAbreast);
-    std::vector<std::unique_ptr<Octet>> octets(at(count));
-    parallel_for(count, workers.threads, [&](Index o) {
-      octets[at(o)] = std::make_unique<Octet>(items, request);
-      octets[at(o)]->weights.start(first + o * kAbreast);
-    });
+    Octets octets(at(count));
+    for (auto& octet : octets) octet = std::make_unique<Octet>(items, request);
+    draw_weights(items, first, octets, workers);
     for (Index from = 0; from < items.items; from += plan.items) {
       const Index to = std::min(items.items, from + plan.items);
       if (!plan.stored) fill_items(items, from, to, values, workers);

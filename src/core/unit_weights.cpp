@@ -45,16 +45,18 @@ class Words {
 
 }  // namespace
 
-void UnitWeights::start(Index first) {
+void UnitWeights::prepare(Index first, bool gathered) {
+  first_ = first;
   if (scheme_ == Scheme::kPairs) counts_.assign(at(units_ * kAbreast), 0);
-  if (scheme_ == Scheme::kBayesian) reals_.resize(at(units_ * kAbreast));
+  if (scheme_ == Scheme::kBayesian && gathered) reals_.resize(at(units_ * kAbreast));
   if (scheme_ == Scheme::kRademacher || scheme_ == Scheme::kWebb) codes_.resize(at(units_ * kAbreast));
-  for (Index lane = 0; lane < kAbreast; ++lane) {
-    if (scheme_ == Scheme::kPairs) draw_pairs(first + lane, lane);
-    if (scheme_ == Scheme::kBayesian) draw_exponentials(first + lane, lane);
-    if (scheme_ == Scheme::kRademacher) draw_signs(first + lane, lane);
-    if (scheme_ == Scheme::kWebb) draw_webb(first + lane, lane);
-  }
+}
+
+void UnitWeights::draw(Index lane) {
+  if (scheme_ == Scheme::kPairs) draw_pairs(first_ + lane, lane);
+  if (!reals_.empty()) fill_exponentials(0, units_, lane, reals_.data());
+  if (scheme_ == Scheme::kRademacher) draw_signs(first_ + lane, lane);
+  if (scheme_ == Scheme::kWebb) draw_webb(first_ + lane, lane);
 }
 
 // As many draws as units, with replacement.
@@ -74,14 +76,15 @@ void UnitWeights::draw_pairs(Index replicate, Index lane) {
   }
 }
 
-void UnitWeights::draw_exponentials(Index replicate, Index lane) {
+// Those of one replicate, every eighth number from out + lane on.
+void UnitWeights::fill_exponentials(Index from, Index to, Index lane, double* out) const {
   std::uint32_t words[kSpanWords];
   double values[kSpanWords];
-  for (Index from = 0; from < units_; from += kSpanWords) {
-    random_words(seed_, static_cast<std::uint64_t>(replicate), from / kSpanWords, 1, words);
+  for (Index first = from; first < to; first += kSpanWords) {
+    random_words(seed_, static_cast<std::uint64_t>(first_ + lane), first / kSpanWords, 1, words);
     exponentials(words, kSpanWords, values);
-    const Index count = std::min<Index>(kSpanWords, units_ - from);
-    for (Index i = 0; i < count; ++i) reals_[at((from + i) * kAbreast + lane)] = values[i];
+    const Index count = std::min<Index>(kSpanWords, to - first);
+    for (Index i = 0; i < count; ++i) out[(first - from + i) * kAbreast + lane] = values[i];
   }
 }
 
@@ -102,7 +105,9 @@ void UnitWeights::draw_webb(Index replicate, Index lane) {
 void UnitWeights::fill(Index from, Index to, double* out) const {
   const Index begin = from * kAbreast, count = (to - from) * kAbreast;
   if (scheme_ == Scheme::kPairs) std::copy_n(counts_.begin() + begin, count, out);
-  if (scheme_ == Scheme::kBayesian) std::copy_n(reals_.begin() + begin, count, out);
+  if (!reals_.empty()) std::copy_n(reals_.begin() + begin, count, out);
+  if (scheme_ == Scheme::kBayesian && reals_.empty())
+    for (Index lane = 0; lane < kAbreast; ++lane) fill_exponentials(from, to, lane, out);
   if (scheme_ == Scheme::kRademacher) std::transform(codes_.begin() + begin, codes_.begin() + begin + count, out, [](std::uint8_t c) { return c ? 1.0 : -1.0; });
   if (scheme_ == Scheme::kWebb) std::transform(codes_.begin() + begin, codes_.begin() + begin + count, out, [](std::uint8_t c) { return webb_points()[c]; });
 }
@@ -115,7 +120,8 @@ MatrixXd draw_matrix(UnitWeights& weights, Index units, Index draws) {
   MatrixXd out(units, draws);
   std::vector<double> eight(at(units * kAbreast));
   for (Index first = 0; first < draws; first += kAbreast) {
-    weights.start(first);
+    weights.prepare(first, false);
+    for (Index lane = 0; lane < kAbreast; ++lane) weights.draw(lane);
     weights.fill(0, units, eight.data());
     for (Index r = 0; r < kAbreast && first + r < draws; ++r)
       for (Index u = 0; u < units; ++u) out(u, first + r) = eight[at(u * kAbreast + r)];

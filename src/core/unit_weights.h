@@ -16,23 +16,25 @@ constexpr Index kStripUnits = 128;  // units whose weights are made at a time; s
 class UnitWeights {
  public:
   UnitWeights(Scheme scheme, Index units, std::uint64_t seed) : scheme_(scheme), units_(units), seed_(seed) {}
-  // Replicates first .. first + 7.
-  void start(Index first);
-  // Weights of units from .. to - 1, out[8 * (u - from) + r].
+  // Replicates first .. first + 7: room for them, and one after the other (that of lane 0 .. 7). Exponential weights are kept only if they
+  // are to be gathered.
+  void prepare(Index first, bool gathered);
+  void draw(Index lane);
+  // Weights of units from .. to - 1 (from a multiple of kStripUnits), out[8 * (u - from) + r].
   void fill(Index from, Index to, double* out) const;
   // Of the units listed.
   void gather(const int* units, Index count, double* out) const;
-  // Bytes that start() keeps for each unit.
-  static Index bytes(Scheme scheme) { return scheme == Scheme::kBayesian ? 8 * kAbreast : scheme == Scheme::kPairs ? 2 * kAbreast : kAbreast; }
+  // Bytes kept for each unit.
+  static Index bytes(Scheme scheme, bool gathered) { return scheme == Scheme::kBayesian ? (gathered ? 8 * kAbreast : 0) : scheme == Scheme::kPairs ? 2 * kAbreast : kAbreast; }
 
  private:
   void draw_pairs(Index replicate, Index lane);
   void draw_signs(Index replicate, Index lane);
   void draw_webb(Index replicate, Index lane);
-  void draw_exponentials(Index replicate, Index lane);
+  void fill_exponentials(Index from, Index to, Index lane, double* out) const;
 
   Scheme scheme_;
-  Index units_;
+  Index units_, first_ = 0;
   std::uint64_t seed_;
   std::vector<std::uint16_t> counts_;
   std::vector<std::uint8_t> codes_;
