@@ -91,7 +91,7 @@ audit_strength <- function(people) {
   verdict <- if (!isTRUE(f >= kWeakF)) "stop" else if (f < kStrongF) "look" else "ok"
   words <- formatC(f, digits = 1, format = "f", big.mark = ",")
   audit_row(people, "first stage", f, c(NA, NA), stats::pf(f, fit$first_stage$df1, fit$first_stage$df2, lower.tail = FALSE), verdict, fit$nobs, "F of the instruments",
-            sprintf("The information moves %s with F = %s.", belief_name(people), words), "Report the Anderson-Rubin set, which is right for weak instruments too.")
+            sprintf("The information moves %s with F = %s.", belief_name(people), words), "Report the Anderson-Rubin set, `anderson_rubin()`, which is right for weak instruments too.")
 }
 
 audit_clusters_row <- function(people) {
@@ -99,5 +99,5 @@ audit_clusters_row <- function(people) {
   g <- length(unique(people$cluster[people$complete]))
   audit_row(people, "clusters", g, c(NA, NA), NA, if (g < kFewClusters) "look" else "ok", sum(people$complete), "number of clusters",
             sprintf("There are %s clusters.", big_number(g)),
-            sprintf("Below %d clustered errors tend to be too small: read intervals and p values as a best case.", kFewClusters))
+            sprintf("Below %d clustered errors tend to be too small: read intervals and p values here as a best case; `resample()` and CR2 do better.", kFewClusters))
 }

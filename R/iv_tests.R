@@ -74,7 +74,7 @@ first_stage_row <- function(fit, forms, j, robust) {
   df2 <- if (robust) forms$df2 else iid_df(forms)
   of <- if (length(fit$beliefs) > 1) sprintf(", %s", fit$beliefs[j]) else ""
   test_row(paste0("first-stage F", if (!robust && fit$vcov_kind$type != "iid") ", iid", of), f, l, df2, stats::pf(f, l, df2, lower.tail = FALSE),
-           sprintf("The instruments move `%s` with F = %s%s.", fit$beliefs[j], show_statistic(f), if (isTRUE(f < 10)) ", which is weak" else ""))
+           sprintf("The instruments move `%s` with F = %s%s%s.", fit$beliefs[j], show_statistic(f), if (robust) "" else " if variances are equal", if (isTRUE(f < 10)) ", which is weak" else ""))
 }
 
 show_statistic <- function(f) if (is.na(f)) "not available (too few clusters)" else show_f(f)
@@ -144,7 +144,7 @@ tf_critical <- function(F) {
   f <- sqrt(F)
   if (!isTRUE(f > normal)) return(Inf)
   if (f >= normal * one_sided / (normal - one_sided)) return(normal)
-  max(normal, tf_from(f, tf_ends()))
+  max(normal, tf_from(f, kTfEnds))
 }
 
 # The critical value at which f ends acceptance.
@@ -166,6 +166,8 @@ tf_ends <- function() {
   }
   list(f0 = f0, f = f)
 }
+
+kTfEnds <- tf_ends()   # at build time: it depends on nothing
 
 # ---- over-identification ----
 
@@ -209,7 +211,7 @@ endogeneity_row <- function(fit) {
   if (is.null(test) || test$df1 == 0 || is.na(test$F)) {
     return(test_row("endogeneity", NA_real_, length(fit$beliefs), NA_real_, NA_real_, "Endogeneity cannot be tested: the first stage leaves too little of the belief, or there are too few clusters."))
   }
-  says <- if (test$p.value < 0.05) "Least squares and the instruments find different effects; least squares would be biased." else "Least squares would do: it and the instruments find the same effect as far as can be seen."
+  says <- if (test$p.value < 0.05) "Least squares and the instruments find different effects; least squares would be biased." else "Least squares and the instruments find the same effect, as far as these data can tell."
   test_row("endogeneity", test$F, test$df1, test$df2, test$p.value, says)
 }
 
@@ -243,7 +245,7 @@ sides_test_row <- function(sides, arm) {
 
 #' @export
 print.miv_iv_tests <- function(x, ...) {
-  if (is.null(x$says)) return(print(as.data.frame(x)))   # some of its columns
+  if (is.null(x$says) || is.null(attr(x, "title"))) return(print(as.data.frame(x)))   # some of its rows or columns
   print_words(attr(x, "title"))
   print_line("Std. errors", paste0(attr(x, "covariance"), "."))
   cat("\n")

@@ -21,6 +21,7 @@
 #' | [audit()] | checks of the design, each with a word |
 #' | [first_stage()], [reduced_form()], [ols()] | ordinary fits on the same people, with the same covariance |
 #' | [anderson_rubin()] | the effects that data with a weak first stage do not reject |
+#' | [resample()] | bootstrap (pairs, Bayesian, wild) and randomisation inference: draws, interval, p value |
 #' | [iv_tests()] | strength of the first stage, over-identification, endogeneity, equal effects on the two sides |
 #' | `vcov()`, [CR()] | another covariance after the fit; clusters |
 #' | [simulate_experiment()], [inflation_survey] | experiments whose belief effects are known |
@@ -33,6 +34,9 @@
 #' |:---|:---|:---|
 #' | `miv.threads` | 2 | threads of the compiled core; the digits do not depend on it |
 #' | `miv.quiet` | `FALSE` | `TRUE` silences notes (what was chosen: the base of a text arm, collinear controls); never errors and warnings |
+#' | `miv.blas` | `FALSE` | `TRUE` sends the products of pairs and Bayesian draws to R's BLAS, through Armadillo; the draws then agree to 1e-10 instead of to the last digit |
+#' | `miv.memory` | 512 | megabytes that weights and cross-products of [resample()] may take; digits do not depend on it |
+#' | `miv.progress` | `TRUE` | `FALSE` hides the bar of [resample()], which needs cli and an interactive R |
 #' | `miv.ggplot2` | `TRUE` | `FALSE` draws with base graphics even where ggplot2 is installed |
 #'
 #' @section At load time:
