@@ -244,7 +244,7 @@ weights_choice <- function(fit) {
 
 take_seed <- function(seed) {
   if (is.null(seed)) return(sample.int(.Machine$integer.max, 1))
-  if (is.numeric(seed) && length(seed) == 1 && isTRUE(seed >= 0 && seed <= 2^53)) return(floor(seed))
+  if (is.numeric(seed) && length(seed) == 1 && isTRUE(seed >= 0 && seed <= 2^53 && seed == floor(seed))) return(seed)
   abort_miv("bad_seed", "`seed` is `%s`; it must be one whole number of 0 or more.", deparse_one(seed))
 }
 

@@ -72,9 +72,9 @@ exposure_parts <- function(exposure, people, sources) {
   list(by_arm = lapply(arms, function(a) lapply(parts, function(part) part(a - 1L))), names = names(parts))
 }
 
-function_parts <- function(exposure, people, sources) {
+function_parts <- function(exposure, people, sources, rows = length(sources$vectors[[people$arm + 1L]])) {
   made <- lapply(seq_along(people$arms), function(a) {
-    gap <- people$operands[[a]]$minuend - people$operands[[a]]$subtrahend
+    gap <- rep_len(people$operands[[a]]$minuend - people$operands[[a]]$subtrahend, rows)      # two numbers where both signals are
     h <- check_function_value(call_given(exposure, gap, "exposure", "bad_exposure"), gap)
     list(atom = atom_numeric(add_source(sources, h, paste("exposure of the gap", a))), keeps = all(sign(h) == sign(gap), na.rm = TRUE))
   })

@@ -4,10 +4,13 @@
 kProbes <- 2^(-3:17)   # probes, in standard errors from the estimate; what holds at the last is taken to hold to infinity
 kRounds <- 6          # each splits a bracket in eight: five digits
 
-# p_of(nulls) -> p values. A data frame of pieces (lower, upper); no rows where every null is rejected.
-invert_test <- function(p_of, estimate, scale, level) {
-  alpha <- 1 - level
-  probes <- estimate + scale * c(-rev(kProbes), 0, kProbes)
+# The share that an interval leaves out; 1 - 0.9 is not 0.1 in binary.
+alpha_of <- function(level) round(1 - level, 12)
+
+# p_of(nulls) -> p values; `null` is probed too, so that its own p value and the set agree. A data frame of pieces (lower, upper); no rows where every null is rejected.
+invert_test <- function(p_of, estimate, scale, level, null) {
+  alpha <- alpha_of(level)
+  probes <- sort(unique(c(estimate + scale * c(-rev(kProbes), 0, kProbes), null)))
   inside <- p_of(probes) > alpha
   change <- which(inside[-1] != inside[-length(inside)])
   ends <- refine_changes(p_of, alpha, probes[change], probes[change + 1], inside[change])

@@ -68,7 +68,7 @@ confint.miv <- function(object, parm, level = 0.95, vcov = NULL, ..., scores = N
   at <- if (missing(parm)) seq_len(nrow(table)) else read_parm(parm, rownames(table))
   reach <- stats::qt((1 + level) / 2, df_of(fit, rownames(table)[at])) * table[at, 2]
   tails <- c((1 - level) / 2, (1 + level) / 2)
-  names <- list(rownames(table)[at], paste(format(100 * tails, trim = TRUE, digits = 3), "%"))
+  names <- list(rownames(table)[at], paste(format(100 * tails, trim = TRUE, digits = 7), "%"))
   matrix(c(table[at, 1] - reach, table[at, 1] + reach), ncol = 2, dimnames = names)
 }
 

@@ -14,6 +14,7 @@ permutation_draws <- function(fit, R, seed, way = NULL, progress = NULL) {
 # The answer of scheme "permutation" for new_resample(): symmetric tails, which are the only ones that a Wald statistic has.
 resample_permutation <- function(fit, request, tell) {
   started <- proc.time()[["elapsed"]]
+  say_studentised(fit, "Randomisation inference")
   units <- if (is.null(request$units)) read_units(fit, NULL) else request$units
   drawn <- permutation_draws(fit, request$R, request$seed, units$index, tell)
   statistic <- function(parts, null) permutation_statistic(parts, null, drawn$instruments, drawn$factor)
@@ -98,9 +99,10 @@ read_assignment <- function(fit, problem, people, way, kept) {
        label = if (is.null(units)) "people" else units$label, words = assignment_words(fit, units, count, strata, !is.null(known)))
 }
 
-# NULL: people. Clusters in which nobody's arm differs are drawn as a whole: those of the statistic, else the experiment's.
+# NULL: people. Clusters in which nobody's arm differs are drawn as a whole: those of the statistic or of the experiment,
+# the coarser where both are.
 drawn_units <- function(fit, way, arm, kept) {
-  ways <- if (!is.null(way)) list(way) else experiment_clusters(fit, kept)
+  ways <- c(if (!is.null(way)) list(way), experiment_clusters(fit, kept))
   whole <- Filter(function(way) constant_within(arm, way$ids) && way$count < length(arm), lapply(ways, kept_ids, kept))
   if (length(whole) == 0) NULL else whole[[which.min(vapply(whole, `[[`, 0, "count"))]]
 }
@@ -149,7 +151,8 @@ count_assignments <- function(counts, units) {
 check_counts <- function(counts, stratum, units, fit) {
   strata <- ncol(counts)
   what <- if (is.null(units)) "people" else "clusters"
-  if (strata > 1 && strata > sum(counts) / 2) {
+  singles <- sum(colSums(counts) == 1)
+  if (strata > 1 && strata > sum(counts) / 2 && singles > strata / 2) {
     abort_miv("too_many_strata", "%s strata (`%s`) for %s %s drawn leave fewer than two in each; merge strata.", big_number(strata), fit$stratum, big_number(sum(counts)), what)
   }
   constant <- which(colSums(counts > 0) == 1)

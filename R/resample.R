@@ -108,14 +108,14 @@ resample <- function(fit, scheme = NULL, R = 9999, seed = NULL, null = 0, level 
 
 check_resample <- function(fit, scheme, R, null, level, points, tails) {
   if (!inherits(fit, "miv")) abort_miv("not_a_fit", "`fit` is of class `%s`; give a fit of `miv()` or `tsls()`.", class(fit)[1])
-  if (is.null(scheme)) scheme <- if (length(fit$vcov_kind$cluster)) "wild" else "pairs"
+  if (is.null(scheme)) scheme <- if (length(fit$vcov_kind$cluster) && length(fit$beliefs) == 1) "wild" else "pairs"
   check_scheme(scheme)
   check_choice(points, c("rademacher", "webb"), "points")
   check_choice(tails, c("symmetric", "equal"), "tails")
   check_draws(R)
   check_level(level, "level")
   check_wild_only(scheme, points, tails)
-  if (!is.numeric(null) || length(null) != 1 || !is.finite(null)) abort_miv("bad_null", "`null` is `%s`; give one finite number.", deparse_one(null))
+  if (!is.numeric(null) || length(null) != 1 || !is.finite(null) || abs(null) > 1e100) abort_miv("bad_null", "`null` is `%s`; give one finite number.", deparse_one(null))
   if (scheme %in% c("wild", "permutation")) check_scheme_beliefs(fit, scheme)
   list(scheme = scheme, R = as.numeric(R), null = null, level = level, points = points, tails = tails)
 }
@@ -150,7 +150,7 @@ resample_coefficients <- function(fit, request, tell) {
   draws <- answer$draws[, coefficient_order(fit), drop = FALSE]
   colnames(draws) <- names(fit$coefficients)
   found <- check_draws_lost(draws, effect_names(fit))
-  nulls <- ifelse(names(fit$coefficients) %in% fit$beliefs, request$null, 0)
+  nulls <- ifelse(names(fit$coefficients) %in% effect_names(fit), request$null, 0)
   interval <- percentile_interval(found, request$level)
   list(draws = draws, std.error = apply(found, 2, stats::sd, na.rm = TRUE), nulls = nulls, interval = interval,
        p.value = vapply(seq_along(nulls), function(j) percentile_p(found[, j], nulls[j]), 0),
@@ -179,18 +179,28 @@ core_request <- function(request, drawn, tell, scheme, R = request$R) {
 check_draws_lost <- function(draws, effects) {
   if (length(effects) == 0) return(draws)
   lost <- rowSums(!is.finite(draws[, effects, drop = FALSE])) > 0
-  if (all(lost)) abort_miv("not_identified", "In none of the %d draws is the belief identified.", nrow(draws))
+  if (sum(!lost) < 2) abort_miv("not_identified", "In %d of %d draws the belief is not identified; at least two must be left.", sum(lost), nrow(draws))
+  say_columns_lost(draws[!lost, , drop = FALSE])
   if (any(lost)) warn_miv("draws_lost", "In %d of %d draws nothing identified the belief (all clusters drawn were in one arm, or nobody moved); they are NA in `draws` and left out of the interval, which then says too little. Use \"bayesian\", \"wild\" or \"permutation\".", sum(lost), nrow(draws))
   draws[!lost, , drop = FALSE]
+}
+
+# A dummy of few people is absent from some draws.
+say_columns_lost <- function(draws) {
+  lost <- colSums(!is.finite(draws))
+  if (all(lost == 0)) return(invisible(draws))
+  worst <- names(which.max(lost))
+  inform_miv("columns_lost", "%d coefficient%s missing in some draws (most often `%s`, in %d of %d), in which nobody has the value; the rest are used for %s.", sum(lost > 0),
+             if (sum(lost > 0) == 1) " is" else "s are", worst, max(lost), nrow(draws), if (sum(lost > 0) == 1) "it" else "them")
 }
 
 percentile_interval <- function(draws, level) {
   out <- t(apply(draws, 2, function(x) {
     x <- x[is.finite(x)]
-    ends <- floor((1 - level) / 2 * (length(x) + 1) + 1e-9) * c(1, -1) + c(0, length(x) + 1)
+    ends <- floor(alpha_of(level) / 2 * (length(x) + 1) + 1e-9) * c(1, -1) + c(0, length(x) + 1)
     if (ends[1] < 1) c(-Inf, Inf) else sort(x, partial = ends)[ends]
   }))
-  if (any(is.infinite(out))) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is unbounded. Take R = %d or more.", nrow(draws), format(level), ceiling(2 / (1 - level)) - 1)
+  if (any(is.infinite(out))) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is unbounded. Take R = %d or more.", nrow(draws), format(level), ceiling(round(2 / alpha_of(level), 6)) - 1)
   out
 }
 
@@ -203,7 +213,9 @@ percentile_p <- function(x, null) {
 
 resample_wild <- function(fit, request, tell) {
   started <- proc.time()[["elapsed"]]
-  say_usual(fit)
+  say_studentised(fit, "The wild bootstrap")
+  check_not_exact(fit)
+  check_instrument_count(fit)
   drawn <- drawn_design(fit, request$units, wild = TRUE)
   core <- core_request(request, drawn, tell, scheme = if (request$points == "webb") 3L else 2L)
   at_nulls <- function(nulls) draw_wild_cpp(drawn$design, core, nulls)
@@ -213,8 +225,11 @@ resample_wild <- function(fit, request, tell) {
   core["progress"] <- list(NULL)
   errors <- unit_errors(fit, request$units)
   p_of <- function(nulls) {
-    found <- at_nulls(nulls)
-    vapply(seq_along(nulls), function(j) test_p(found$draws[, j], found$observed[j], request$tails), 0)
+    few <- max(1, floor(2e6 / request$R))                     # nulls at a time: the statistics of all take memory
+    unlist(lapply(split(nulls, (seq_along(nulls) - 1) %/% few), function(some) {
+      found <- at_nulls(some)
+      vapply(seq_along(some), function(j) test_p(found$draws[, j], found$observed[j], request$tails), 0)
+    }), use.names = FALSE)
   }
   scale <- errors[["plain"]] / errors[["adjusted"]]
   possible <- (if (request$points == "webb") 6 else 2)^answer$report$units
@@ -234,10 +249,21 @@ covariance_over <- function(fit, type, units) {
   name_answer(answer, problem, choice)$vcov
 }
 
-say_usual <- function(fit) {
+# Squares of what is left of the outcome must be more than rounding.
+check_not_exact <- function(fit) {
+  if (fit$rss > 1e-10 * fit$tss) return(invisible(fit))
+  abort_miv("exact_fit", "The fit explains the outcome almost exactly (all but %s of its variance): there are no errors to draw from.", format(fit$rss / fit$tss, digits = 2))
+}
+
+check_instrument_count <- function(fit) {
+  if (length(fit$instruments) <= 8) return(invisible(fit))
+  abort_miv("too_many_instruments", "The wild bootstrap takes up to 8 instruments, and the fit has %d; use anderson_rubin(), \"pairs\" or \"bayesian\".", length(fit$instruments))
+}
+
+say_studentised <- function(fit, what) {
   kind <- fit$vcov_kind
-  if (kind$type %in% c("HC1", "CR1") && kind$scores == "usual") return(invisible(fit))
-  inform_miv("covariance", "The wild bootstrap studentises by %s with the usual scores; the fit has %s.", if (length(kind$cluster)) "CR1" else "HC1", vcov_words(kind))
+  if (kind$type %in% c("HC0", "HC1", "CR0", "CR1") && kind$scores == "usual") return(invisible(fit))
+  inform_miv("covariance", "%s studentises by %s with the usual scores; the fit has %s.", what, if (length(kind$cluster)) "CR1" else "HC1", vcov_words(kind))
 }
 
 # Ties with the statistic itself count, whatever rounding does to them.
@@ -251,13 +277,15 @@ kManyPatterns <- 1e6
 
 # Where few patterns can be drawn at all, p cannot be small.
 say_few_patterns <- function(possible, request) {
-  least <- max(1 / possible, 1 / (request$R + 1))
-  if (least <= 1 - request$level) return(invisible(possible))
-  if (1 / possible > 1 - request$level) {
+  if (!request$interval) return(invisible(possible))
+  alpha <- alpha_of(request$level)
+  least <- (if (request$tails == "equal") 2 else 1) / (request$R + 1)
+  if (max(1 / possible, least) <= alpha) return(invisible(possible))
+  if (1 / possible > alpha) {
     warn_miv("few_patterns", "Only %s %s are possible, so p cannot fall below %s: no interval at level %s.%s", big_number(possible), pattern_words(request), format(signif(1 / possible, 2)), format(request$level),
              if (request$scheme == "wild" && request$points == "rademacher") " Use `points = \"webb\"`." else "")
   } else {
-    warn_miv("few_draws", "With %d draws p cannot fall below %s: no interval at level %s. Take R = 999 or more.", request$R, format(signif(1 / (request$R + 1), 2)), format(request$level))
+    warn_miv("few_draws", "With %d draws p cannot fall below %s: no interval at level %s. Take R = 999 or more.", request$R, format(signif(least, 2)), format(request$level))
   }
 }
 
@@ -267,7 +295,7 @@ pattern_words <- function(x) if (x$scheme == "permutation") "assignments of the 
 null_answer <- function(fit, draws, observed, error, p_of, request, possible) {
   say_few_patterns(possible, request)
   p <- test_p(draws, observed, request$tails)
-  set <- if (request$interval) invert_test(p_of, fit$coefficients[[fit$beliefs]], error, request$level)
+  set <- if (request$interval) invert_test(p_of, fit$coefficients[[fit$beliefs]], error, request$level, request$null)
   draws <- matrix(draws, ncol = 1, dimnames = list(NULL, fit$beliefs))
   list(draws = draws, std.error = stats::setNames(error, fit$beliefs), statistic = observed, p.value = p, set = set, interval = matrix(if (request$interval) hull(set) else NA_real_, 1, 2))
 }
@@ -283,13 +311,19 @@ new_resample <- function(fit, request, answer) {
   p <- stats::setNames(answer$p.value, names)
   structure(list(
     draws = answer$draws, estimate = estimate, std.error = answer$std.error, statistic = stats::setNames(statistic, names), p.value = p,
-    p.error = sqrt(p * (1 - p) / (request$R + 1)), interval = rows, set = set,
+    p.error = monte_carlo_error(p, request), interval = rows, set = set,
     scheme = request$scheme, R = request$R, seed = request$seed, null = request$null, level = request$level, points = request$points, tails = request$tails,
     units = if (is.null(answer$units)) request$units$label else answer$units, n_units = answer$engine$units, words = answer$words, possible = answer$possible,
     engine = answer$engine, title = fit_title(fit), instruments = length(fit$instruments)), class = "miv_resample")
 }
 
-interval_names <- function(level) paste(format(100 * c((1 - level) / 2, (1 + level) / 2), trim = TRUE, digits = 3), "%")
+# Of twice a tail the error is that of the tail, doubled.
+monte_carlo_error <- function(p, request) {
+  twice <- request$scheme %in% c("pairs", "bayesian") || (request$scheme == "wild" && request$tails == "equal")
+  sqrt(p * ((if (twice) 2 else 1) - p) / (request$R + 1))
+}
+
+interval_names <- function(level) paste(format(100 * c((1 - level) / 2, (1 + level) / 2), trim = TRUE, digits = 7), "%")
 
 # Time against what the registers could do: products of weights and columns alone, without drawing and solving.
 engine_of <- function(report, request, started, path) {

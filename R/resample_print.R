@@ -45,8 +45,8 @@ inversion_words <- function(x) {
 }
 
 unbounded_words <- function(x) {
-  if (1 / x$possible > 1 - x$level) return(sprintf("with %s %s p cannot fall below %s", big_number(x$possible), pattern_words(x), format(signif(1 / x$possible, 2))))
-  if (1 / (x$R + 1) > 1 - x$level) return(sprintf("with %s draws p cannot fall below %s", big_number(x$R), format(signif(1 / (x$R + 1), 2))))
+  if (1 / x$possible > alpha_of(x$level)) return(sprintf("with %s %s p cannot fall below %s", big_number(x$possible), pattern_words(x), format(signif(1 / x$possible, 2))))
+  if (1 / (x$R + 1) > alpha_of(x$level)) return(sprintf("with %s draws p cannot fall below %s", big_number(x$R), format(signif(1 / (x$R + 1), 2))))
   "very large effects are not rejected, as happens where the first stage is weak"
 }
 

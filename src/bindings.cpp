@@ -84,6 +84,9 @@ miv::Design as_design(const Rcpp::List& design) {
   out.groups = as_ids(design["groups"]);
   out.n_groups = as_index(design["n_groups"]);
   out.rows = as_index(design["rows"]);
+  const Rcpp::List sources = design["sources"];
+  for (R_xlen_t i = 0; i < sources.size(); ++i)
+    if (Rf_xlength(sources[i]) < out.rows) throw std::invalid_argument("a source is shorter than the data");
   out.kept = as_mask(design["kept"]);
   return out;
 }

@@ -37,11 +37,12 @@ void fold_group(const double* s, Index basis, Index width, double* c);
 struct SolveShape {
   Index exogenous = 0, instruments = 0, beliefs = 0;
   const double* on_basis = nullptr;  // basis x (beliefs + 1), column-major: the others on the basis of all rows
+  const double* root_inverse = nullptr;  // exogenous square, upper, column-major: orthonormal controls = controls times this
   Index basis() const { return exogenous + instruments; }
   Index width() const { return basis() + beliefs + 1; }
 };
-// out: 8 x (exogenous + beliefs) coefficients in the frame's orthonormal controls and beliefs; NaN where a draw does not have a column.
-// c is overwritten; scratch holds solve_scratch(shape) numbers.
+// out: 8 x (exogenous + beliefs) coefficients of the orthonormal controls and the beliefs; NaN where a draw moves no belief. c is overwritten;
+// scratch holds solve_scratch(shape) numbers, the first 8 x basis of which become the pivots: 0 where a draw does not have the column.
 Index solve_scratch(const SolveShape& shape);
 void solve_draws(const SolveShape& shape, double* c, double* scratch, double* out);
 

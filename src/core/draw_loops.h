@@ -82,14 +82,14 @@ MIV_TARGET void product(const double* w, Index units, const double* b, Index b_s
   for (; j < columns; ++j) product_columns(w, units, b + j, b_stride, c + j * kAbreast, std::make_index_sequence<1>());
 }
 
-// 1 / x where x counts, else 0: whoever is left out of a draw then adds nothing.
+// 1 / x where x is a pivot and not rounding, else 0: a column that a draw does not have then adds nothing.
 MIV_INLINE void invert(const double* x, double* out) {
   for (Index r = 0; r < kAbreast; ++r) out[r] = x[r] > kPivotFloor ? 1.0 / x[r] : 0.0;
 }
 
 MIV_TARGET void fold_group(const double* s, Index basis, Index width, double* c) {
   double inverse[kAbreast], f[kAbreast];
-  invert(s, inverse);
+  for (Index r = 0; r < kAbreast; ++r) inverse[r] = s[r] > 0 ? 1.0 / s[r] : 0.0;  // the group's weight, in the user's units
   s += kAbreast;
   for (Index j = 0; j < basis; ++j) {
     times(s + j * kAbreast, inverse, f);
@@ -142,6 +142,16 @@ MIV_INLINE void solve_beliefs(Index p, double* normal, double* rhs) {
   }
 }
 
+// Where a draw does not have control j, its coefficient in the frame is to be 0, as if it were not there.
+MIV_INLINE void leave_out(const SolveShape& shape, const double* pivot, Index j, double* out) {
+  for (Index r = 0; r < kAbreast; ++r) {
+    if (pivot[r] > 0) continue;
+    double value = 0;
+    for (Index i = j + 1; i < shape.exogenous; ++i) value -= rounded(shape.root_inverse[i * shape.exogenous + j] * out[i * kAbreast + r]);
+    out[j * kAbreast + r] = value / shape.root_inverse[j * shape.exogenous + j];
+  }
+}
+
 MIV_TARGET void solve_draws(const SolveShape& shape, double* c, double* scratch, double* out) {
   const Index m = shape.basis(), w = shape.exogenous, p = shape.beliefs, width = shape.width();
   double* d = scratch;
@@ -167,6 +177,7 @@ MIV_TARGET void solve_draws(const SolveShape& shape, double* c, double* scratch,
     for (Index i = 0; i < p; ++i) take(beta + i * kAbreast, on(i, j), gamma);
     const double* row = c + block_at(j, j, width) * kAbreast;
     for (Index i = j + 1; i < w; ++i) take(out + i * kAbreast, row + (i - j) * kAbreast, gamma);
+    leave_out(shape, d + j * kAbreast, j, out);
   }
 }
 

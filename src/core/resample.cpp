@@ -64,13 +64,13 @@ Drawn draw_coefficients(const Design& design, const Factor& factor, const TslsFi
                         bool by_group, const DrawRequest8& request, const Workers& workers) {
   const Orthonormal rows = orthonormal_rows(design, factor, fit);
   const BlockSource source(design, factor, rows, clusters, by_group, workers);
-  const SolveShape shape{rows.exogenous, rows.instruments, rows.beliefs, rows.on_basis.data()};
   const Index k = rows.exogenous + rows.beliefs;
   // Controls come out orthonormal: back to the frame's, then to the user's units.
   const MatrixXd root = fit.root.topLeftCorner(rows.exogenous, rows.exogenous);
   MatrixXd to_frame = MatrixXd::Identity(k, k);
   if (rows.exogenous) to_frame.topLeftCorner(rows.exogenous, rows.exogenous) = root.triangularView<Eigen::Upper>().solve(MatrixXd::Identity(rows.exogenous, rows.exogenous));
-  const MatrixXd map = user.map * to_frame;
+  const MatrixXd map = user.map * to_frame, root_inverse = to_frame.topLeftCorner(rows.exogenous, rows.exogenous);
+  const SolveShape shape{rows.exogenous, rows.instruments, rows.beliefs, rows.on_basis.data(), root_inverse.data()};
   Drawn out{MatrixXd(request.draws, k), {}};
   const TakeSums take = [&](Index first, double* sums) {
     Buffer scratch(at(solve_scratch(shape)));
@@ -81,7 +81,8 @@ Drawn draw_coefficients(const Design& design, const Factor& factor, const TslsFi
         double sum = user.offset[j];
         for (Index i = 0; i < k; ++i)
           if (map(j, i) != 0) sum += map(j, i) * solved(r, i);
-        out.values(first + r, j) = sum;
+        const bool there = j >= rows.exogenous || scratch[at(j * kAbreast + r)] > 0;
+        out.values(first + r, j) = there ? sum : std::numeric_limits<double>::quiet_NaN();
       }
   };
   out.report = sum_draws(source.columns(), request, take, workers);

@@ -79,7 +79,8 @@ TEST_CASE("a draw with every weight 1 gives the fit") {
   const Data data = simulated(400, 3, 2, 2, 409);
   const Built built(data);
   const miv::Blocks blocks = built.blocks(random_codes(400, 9, 410), 9);
-  const miv::SolveShape shape{built.rows.exogenous, built.rows.instruments, built.rows.beliefs, built.rows.on_basis.data()};
+  const MatrixXd identity = MatrixXd::Identity(built.rows.exogenous, built.rows.exogenous);
+  const miv::SolveShape shape{built.rows.exogenous, built.rows.instruments, built.rows.beliefs, built.rows.on_basis.data(), identity.data()};
   const std::vector<double> w(static_cast<std::size_t>(9 * miv::kAbreast), 1.0);
   miv::Buffer c(static_cast<std::size_t>(blocks.stride * miv::kAbreast), 0.0), scratch(static_cast<std::size_t>(miv::solve_scratch(shape)));
   miv::product(w.data(), 9, blocks.values.data(), blocks.stride, miv::block_columns(blocks.basis, blocks.width), c.data());

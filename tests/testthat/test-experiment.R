@@ -502,3 +502,12 @@ test_that("the print-out tells the design, the roles and who is left out, in at 
   }
   expect_output(print(describe()), "every row is complete")
 })
+
+test_that("a function of the gap works where both signals are numbers", {
+  d <- with_seed(1, data.frame(p = rnorm(200, 5, 2), t = rbinom(200, 1, 0.5)))
+  d$arm <- factor(ifelse(d$t == 1, "hi", "lo"), levels = c("lo", "hi"))
+  d$x <- with_seed(2, d$p + 0.5 * (ifelse(d$t == 1, 8, 3) - d$p) + rnorm(200))
+  d$y <- with_seed(3, d$x + rnorm(200))
+  e <- info_experiment(d, belief = ~ x, prior = ~ p, signal = list(lo = 3, hi = 8), arm = ~ arm)
+  expect_equal(coef(miv(y ~ p, e, exposure = function(gap) gap^2))[["x"]], coef(miv(y ~ p, e, exposure = "gap"))[["x"]], tolerance = 1e-10)
+})

@@ -145,11 +145,50 @@ test_that("the percentile interval and its p value are the order statistics that
 test_that("where few patterns are possible it is said, and nobody blames the first stage", {
   fit <- quiet(tsls(y ~ w | x ~ z, panel(n = 100, G = 4), vcov = ~ g))
   expect_warning(drawn <- resample(fit, R = 99, seed = 1), class = "miv_warning_few_patterns")
-  expect_output(print(drawn), "16 patterns of signs are possible")
-  expect_output(print(drawn), "p cannot fall below 0.062")
+  expect_output(print(drawn), "16\\s+patterns of signs are possible")
+  expect_output(print(drawn), "p cannot fall\\s+below 0.062")
   expect_warning(resample(fit, R = 9, seed = 1, points = "webb"), class = "miv_warning_few_draws")
   weak <- quiet(tsls(y ~ w | x ~ z, panel(strength = 0.02), vcov = ~ g))
   expect_warning(resample(weak, "pairs", R = 99, seed = 1), class = "miv_warning_weak_first_stage")
+})
+
+test_that("a control that a draw does not have is missing there, and the others are lm's", {
+  d <- panel(n = 60)
+  d$rare <- as.numeric(seq_len(60) <= 2)
+  fit <- quiet(tsls(y ~ rare + w | x ~ z, d))
+  drawn <- quiet(resample(fit, "pairs", R = 40, seed = 2))
+  v <- miv:::unit_weights_cpp(0L, 60, 40, 2)
+  absent <- colSums(v[1:2, ]) == 0
+  expect_true(any(absent))
+  expect_identical(is.na(drawn$draws[, "rare"]), absent)
+  expect_message(suppressWarnings(resample(fit, "pairs", R = 40, seed = 2)), class = "miv_message_columns_lost")
+  r <- which(absent)[1]
+  byhand <- plain_tsls(d$y, cbind(d$x, 1, d$w), cbind(d$z, 1, d$w), v[, r])
+  expect_equal(unname(drawn$draws[r, c("x", "(Intercept)", "w")]), byhand, tolerance = 1e-9)
+})
+
+test_that("draws with fixed effects do not depend on the scale of the weights", {
+  d <- panel()
+  d$tiny <- 1e-12 * d$weight
+  draw <- function(weights) quiet(resample(tsls(y ~ w | room | x ~ z, d, weights = weights), "bayesian", R = 20, seed = 3))$draws
+  expect_equal(draw(~ tiny), draw(~ weight), tolerance = 1e-9)
+})
+
+test_that("the Monte Carlo error is that of p over seeds", {
+  fit <- quiet(tsls(y ~ w | x ~ z, panel(), vcov = ~ g))
+  for (plan in list(list("pairs", "symmetric"), list("wild", "equal"), list("wild", "symmetric"))) {
+    each <- lapply(1:150, function(seed) resample(fit, plan[[1]], R = 99, seed = seed, null = 0.9, tails = plan[[2]], interval = FALSE))
+    p <- vapply(each, function(r) r$p.value[["x"]], 0)
+    said <- mean(vapply(each, function(r) r$p.error[["x"]], 0))
+    expect_true(abs(sd(p) / said - 1) < 0.25)
+  }
+})
+
+test_that("the default scheme of a clustered least-squares fit is pairs, and its null is that of what stands in the belief's place", {
+  fit <- quiet(ols(tsls(y ~ w | x ~ z, panel(), vcov = ~ g)))
+  drawn <- resample(fit, R = 99, seed = 1, null = 1)
+  expect_identical(drawn$scheme, "pairs")
+  expect_equal(drawn$statistic[["x"]], (coef(fit)[["x"]] - 1) / drawn$std.error[["x"]])
 })
 
 test_that("digits do not depend on threads, memory, R or the instruction set", {
@@ -222,7 +261,7 @@ test_that("bad input is refused by cause", {
   refuse(resample(fit, "RI"), "unknown_scheme")
   refuse(resample(fit, reps = 9), "unknown_argument")
   refuse(confint(resample(fit, R = 99, seed = 1), level = 0.9), "bad_level")
-  refuse(tidy(resample(fit, R = 99, seed = 1), conf = 0.9), "unknown_argument")
+  refuse(tidy(resample(fit, R = 99, seed = 1), confidence = 0.9), "unknown_argument")
   refuse(resample(fit, seed = -1), "bad_seed")
   refuse(resample(fit, null = NA), "bad_null")
   refuse(resample(fit, level = 1), "bad_level")
