@@ -28,13 +28,12 @@ ar_curve <- function(x, points = 401) {
   data.frame(effect = effect, statistic = statistic, inside = statistic <= ar_critical(parts, attr(x, "level")))
 }
 
-# Numbers and words of the figure. The set is cut at the ends of what is drawn.
+# Numbers and words of the figure.
 ar_figure <- function(x) {
   parts <- attr(x, "parts")
   curve <- ar_curve(x)
   critical <- ar_critical(parts, attr(x, "level"))
-  range <- range(curve$effect)
-  list(curve = curve, critical = critical, top = max(3 * critical, 1.2 * min(curve$statistic)), range = range, set = data.frame(lower = pmax(x$lower, range[1]), upper = pmin(x$upper, range[2])),
+  list(curve = curve, critical = critical, top = max(3 * critical, 1.2 * min(curve$statistic)), set = data.frame(lower = x$lower, upper = x$upper),
        estimate = data.frame(effect = parts$estimate, statistic = ar_wald(parts, parts$estimate)), axis = sprintf("Effect of %s on %s", parts$belief, parts$outcome),
        label = sprintf("%s%% critical value, %s", format(100 * attr(x, "level")), fixed(critical, 2)), title = sprintf("Anderson-Rubin set, %s%%", format(100 * attr(x, "level"))), words = attr(x, "words"))
 }
@@ -43,21 +42,23 @@ kArAxis <- "Anderson-Rubin statistic (F)"
 
 base_ar <- function(figure) {
   graphics::plot(figure$curve$effect, figure$curve$statistic, type = "n", ylim = c(0, figure$top), xlab = figure$axis, ylab = kArAxis, main = figure$title)
-  if (nrow(figure$set)) graphics::rect(figure$set$lower, 0, figure$set$upper, figure$top, col = "grey92", border = NA)
+  panel <- graphics::par("usr")
+  if (nrow(figure$set)) graphics::rect(pmax(figure$set$lower, panel[1]), panel[3], pmin(figure$set$upper, panel[2]), panel[4], col = "grey92", border = NA)
   graphics::lines(figure$curve$effect, figure$curve$statistic)
   graphics::abline(h = figure$critical, lty = 2)
-  graphics::text(figure$range[1], figure$critical, figure$label, adj = c(0, -0.5))
+  graphics::text(figure$curve$effect[1], figure$critical, figure$label, adj = c(0, -0.5), cex = 0.8)
   graphics::points(figure$estimate$effect, figure$estimate$statistic, pch = 19)
   graphics::mtext(figure$words, 3, 0.3, cex = 0.8)
+  graphics::box()
   invisible(figure$curve)
 }
 
 ggplot_ar <- function(figure) {
   .data <- ggplot2::.data
   ggplot2::ggplot(figure$curve, ggplot2::aes(x = .data$effect, y = .data$statistic)) +
-    ggplot2::geom_rect(ggplot2::aes(xmin = .data$lower, xmax = .data$upper, ymin = 0, ymax = Inf), figure$set, inherit.aes = FALSE, fill = kPositive, alpha = 0.15) +
+    ggplot2::geom_rect(ggplot2::aes(xmin = .data$lower, xmax = .data$upper, ymin = -Inf, ymax = Inf), figure$set, inherit.aes = FALSE, fill = kPositive, alpha = 0.15) +
     ggplot2::geom_line(colour = "grey35") + ggplot2::geom_hline(yintercept = figure$critical, linetype = "dashed") +
-    ggplot2::annotate("text", x = figure$range[1], y = figure$critical, label = figure$label, hjust = 0, vjust = -0.5, size = 3.5) +
+    ggplot2::annotate("text", x = figure$curve$effect[1], y = figure$critical, label = figure$label, hjust = 0, vjust = -0.5, size = 3.2) +
     ggplot2::geom_point(data = figure$estimate, size = 2.5, colour = kPositive) + ggplot2::coord_cartesian(ylim = c(0, figure$top)) +
     ggplot2::labs(x = figure$axis, y = kArAxis, title = figure$title, subtitle = wrapped(figure$words), caption = "Point: the estimate. Shaded: the set.", alt = figure$words) +
     ggplot2::theme_minimal()

@@ -169,7 +169,7 @@ tf_words <- function(t, values, f, ends, clusters = Inf) {
   if (is.infinite(values[["tF"]])) return(sprintf("with F = %s, below 3.84, no t ratio is large enough; the interval is the whole line. For large samples.", show_f(f)))
   shown <- apart(c(abs(t), max(values)))
   few <- if (clusters < kFewClusters) sprintf(" (tF's own %s, that of t with %s clusters %s)", fixed(values[["tF"]], 2), big_number(clusters), fixed(values[["t"]], 2)) else ""
-  sprintf("the t ratio, %s%s, must exceed %s%s in size at F = %s: the effect is %sdistinguished from 0; interval %s. For large samples%s.", if (t < 0) "-" else "", shown[1], shown[2], few,
+  sprintf("the t ratio, %s%s, must exceed %s in size%s at F = %s: the effect is %sdistinguished from 0; interval %s. For large samples%s.", if (t < 0) "-" else "", shown[1], shown[2], few,
           show_f(f), if (abs(t) > max(values)) "" else "not ", ends_words(ends), if (nzchar(few)) ", which few clusters are not" else "")
 }
 
