@@ -75,7 +75,8 @@ check_ar_dots <- function(names) {
 # Of what is made from a set, whose level is given.
 check_set_dots <- function(names, x, allowed) {
   if (any(c("conf.level", "level") %in% names)) {
-    abort_miv("unknown_argument", "The set is that of level %s; `anderson_rubin(fit, level = %s)` gives another.", format(attr(x, "level")), if (identical(attr(x, "level"), 0.9)) "0.95" else "0.9")
+    abort_miv("unknown_argument", "The set is that of level %s; `anderson_rubin(fit, level = %s)` gives another.", format(attr(x, "level")),
+              if (identical(attr(x, "level"), 0.9)) "0.95" else "0.9")
   }
   check_dots(names, allowed)
 }
@@ -88,7 +89,8 @@ ar_parts <- function(fit) {
   l <- nrow(forms$directions)
   scale <- ar_scale(forms, l)
   parts <- list(estimate = fit$coefficients[[1]], unit = forms$unit[1] * scale$unit, l = l, df = c(l, forms$df2), belief = fit$beliefs,
-                clusters = if (length(fit$vcov_kind$ways)) forms$df2 + 1, draws = if (fit$door == "miv") "permutation" else "wild", outcome = deparse_one(fit$formula[[2]]), pi_x = forms$directions[, 1] * scale$unit / scale$error, pi_u = forms$directions[, 2] / scale$error)
+                clusters = if (length(fit$vcov_kind$ways)) forms$df2 + 1, draws = if (fit$door == "miv") "permutation" else "wild",
+                outcome = deparse_one(fit$formula[[2]]), pi_x = forms$directions[, 1] * scale$unit / scale$error, pi_u = forms$directions[, 2] / scale$error)
   v <- forms$vcov * rep(c(scale$unit, 1) / scale$error, each = l) * rep(rep(c(scale$unit, 1) / scale$error, each = l), each = 2 * l)
   block <- function(i, j) v[(i - 1) * l + seq_len(l), (j - 1) * l + seq_len(l), drop = FALSE]
   parts <- c(parts, list(v_uu = block(2, 2), v_xu = (block(1, 2) + block(2, 1)) / 2, v_xx = block(1, 1)))

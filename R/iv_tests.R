@@ -168,7 +168,8 @@ tf_error <- function(fit) {
 tf_words <- function(t, values, f, ends, clusters = Inf) {
   if (is.infinite(values[["tF"]])) return(sprintf("with F = %s, below 3.84, no t ratio is large enough; the interval is the whole line. For large samples.", show_f(f)))
   shown <- apart(c(abs(t), max(values)))
-  few <- if (clusters < kFewClusters) sprintf(" (tF's own %s, that of t with %s clusters %s)", fixed(values[["tF"]], 2), big_number(clusters), fixed(values[["t"]], 2)) else ""
+  few <- ""
+  if (clusters < kFewClusters) few <- sprintf(" (tF's own %s, that of t with %s clusters %s)", fixed(values[["tF"]], 2), big_number(clusters), fixed(values[["t"]], 2))
   sprintf("the t ratio, %s%s, must exceed %s in size%s at F = %s: the effect is %sdistinguished from 0; interval %s. For large samples%s.", if (t < 0) "-" else "", shown[1], shown[2], few,
           show_f(f), if (abs(t) > max(values)) "" else "not ", ends_words(ends), if (nzchar(few)) ", which few clusters are not" else "")
 }
@@ -217,7 +218,8 @@ overid_row <- function(fit, f) {
   if (!fit$over_identified) return(NULL)
   iid <- fit$vcov_kind$type == "iid"
   test <- if (iid) sargan(fit) else hansen_j(fit, kept_choice(fit))
-  says <- sprintf("the instruments %s%s%s.", agreement_words(test$p), if (is.na(test$p)) ": the test's covariance has no inverse" else sprintf(" (%s, %s)", show_number(test$J, 3), p_value_words(test$p)), little_words(test$p, f))
+  found <- if (is.na(test$p)) ": the test's covariance has no inverse" else sprintf(" (%s, %s)", show_number(test$J, 3), p_value_words(test$p))
+  says <- sprintf("the instruments %s%s%s.", agreement_words(test$p), found, little_words(test$p, f))
   test_row(if (iid) "Sargan" else "Hansen J", test$J, test$df, NA_real_, test$p, says)
 }
 
@@ -294,7 +296,8 @@ sides_test_row <- function(sides, arm) {
 }
 
 sides_words <- function(sides) {
-  found <- sprintf("%s on side +1 and %s on side -1, difference %s (SE %s)", show_number(sides$up, 3), show_number(sides$down, 3), show_number(sides$difference, 3), show_number(sides$se, 2))
+  found <- sprintf("%s on side +1 and %s on side -1, difference %s (SE %s)", show_number(sides$up, 3), show_number(sides$down, 3), show_number(sides$difference, 3),
+                   show_number(sides$se, 2))
   if (is.na(sides$p)) sprintf("cannot be tested: %s.", found) else sprintf("%s: %s.", verdict_words(sides$p), found)
 }
 
