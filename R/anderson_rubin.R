@@ -23,6 +23,10 @@
 #' Where effects differ between people, the test with one instrument is right for the weighted mean that the fit estimates. With several
 #' it tests that all instruments find one and the same effect.
 #'
+#' **Few clusters.** The set holds its level whatever the strength of the first stage, not whatever the number of clusters: its covariance is CR1, whose
+#' tests reject too often where clusters are few. With 12 clusters treated as a whole, a true effect was rejected in 9.7 percent of samples at 5 percent;
+#' `resample(fit, "permutation")`, which draws the arms again, rejected in 5.3. Below 40 clusters print and summary say so.
+#'
 #' Under several ways of clustering the joint covariance may not be positive definite; it is then mended as in [vcov()][miv_methods], with a warning.
 #'
 #' LIML and Fuller's estimator, often offered beside such sets, are left out on purpose: where effects differ over the instruments they can lie
@@ -30,14 +34,16 @@
 #'
 #' @param fit A fit of [miv()] or [tsls()] with one belief, or several (`miv_set`).
 #' @param level Between 0 and 1.
+#' @param vcov Another covariance than the fit's own, as in [miv()].
 #' @return A data frame of class `miv_ar_set`, one row per interval, in ascending order: `lower`, `upper` in units of the effect; `-Inf` and `Inf` where
 #'   unbounded, no rows when empty. Attributes: `statistic` and `p.value` at effect 0, `level`, `df` (two numbers), `kind` (`"interval"`,
-#'   `"pieces"`, `"rays"`, `"ray"`, `"line"`, `"empty"`), `words`. Of several outcomes a named list. `tidy()` gives one row per interval, `plot()` the
-#'   statistic against the effect.
+#'   `"pieces"`, `"rays"`, `"ray"`, `"line"`, `"empty"`), `words`. Of several outcomes a named list. `tidy()` gives one row per interval, `confint()` the
+#'   hull as a matrix of one row (with a note where there are several pieces), `plot()` the statistic against the effect, the set shaded.
 #'
 #'   With a function or matrix as covariance HC1 is used, with CR2 and CR3 CR1, and a note says so (`miv_message_covariance`).
 #' @section Errors: `miv_error_not_a_fit`, `miv_error_no_instruments` for least squares, `miv_error_several_beliefs`, `miv_error_bad_level`,
-#'   `miv_error_singular_covariance` where the statistic does not exist (as many instruments as clusters, an outcome fitted exactly).
+#'   `miv_error_unknown_argument`, `miv_error_singular_covariance` where the statistic does not exist (as many instruments as clusters, an outcome fitted
+#'   exactly), `miv_error_empty_set` from `confint()` of an empty set; those of the covariance as in [miv()].
 #' @references
 #' Anderson, T. W. and Rubin, H. (1949). Estimation of the parameters of a single equation in a complete system of stochastic equations. *Annals of
 #' Mathematical Statistics* 20(1), 46-63.
@@ -47,26 +53,43 @@
 #'                               signal = 5, arm = ~ told)
 #' fit <- miv(pay_claim ~ age, experiment)
 #' anderson_rubin(fit)
+#' confint(anderson_rubin(fit, vcov = ~ region))
 #' # One stratum of a weak instrument: the set says how little is known.
 #' weak <- suppressWarnings(tsls(mpg ~ wt | hp ~ qsec:am + am, mtcars))
 #' anderson_rubin(weak, level = 0.99)
 #' @export
-anderson_rubin <- function(fit, level = 0.95) {
-  if (inherits(fit, "miv_set")) return(each_fit(fit, anderson_rubin, level = level))
+anderson_rubin <- function(fit, level = 0.95, vcov = NULL, ...) {
+  check_ar_dots(dot_names(...))
+  if (inherits(fit, "miv_set")) return(each_fit(fit, anderson_rubin, level = level, vcov = vcov))
   check_level(level, "level")
-  parts <- ar_parts(fit)
+  parts <- ar_parts(with_vcov(check_one_belief(check_instrumented(fit)), vcov))
   new_ar_set(parts, ar_intervals(parts, ar_critical(parts, level)), level)
+}
+
+# Fits call it `conf.level`.
+check_ar_dots <- function(names) {
+  if ("conf.level" %in% names) abort_miv("unknown_argument", "`conf.level` is not an argument. Did you mean `level`?")
+  check_dots(names, c("level", "vcov"))
+}
+
+# Of what is made from a set, whose level is given.
+check_set_dots <- function(names, x, allowed) {
+  if (any(c("conf.level", "level") %in% names)) {
+    abort_miv("unknown_argument", "The set is that of level %s; `anderson_rubin(fit, level = %s)` gives another.", format(attr(x, "level")),
+              if (identical(attr(x, "level"), 0.9)) "0.95" else "0.9")
+  }
+  check_dots(names, allowed)
 }
 
 # ---- parts ----
 
 # Everything about a fit that the statistic needs: estimate and unit (effect = estimate + unit * d), l directions and 2 l covariance at d (belief, error), df.
 ar_parts <- function(fit) {
-  check_one_belief(check_instrumented(fit))
   forms <- reduced_forms(fit, ar_choice(fit))
   l <- nrow(forms$directions)
   scale <- ar_scale(forms, l)
   parts <- list(estimate = fit$coefficients[[1]], unit = forms$unit[1] * scale$unit, l = l, df = c(l, forms$df2), belief = fit$beliefs,
+                clusters = if (length(fit$vcov_kind$ways)) forms$df2 + 1, draws = if (fit$door == "miv") "permutation" else "wild",
                 outcome = deparse_one(fit$formula[[2]]), pi_x = forms$directions[, 1] * scale$unit / scale$error, pi_u = forms$directions[, 2] / scale$error)
   v <- forms$vcov * rep(c(scale$unit, 1) / scale$error, each = l) * rep(rep(c(scale$unit, 1) / scale$error, each = l), each = 2 * l)
   block <- function(i, j) v[(i - 1) * l + seq_len(l), (j - 1) * l + seq_len(l), drop = FALSE]
@@ -82,11 +105,11 @@ check_one_belief <- function(fit) {
 ar_choice <- function(fit) {
   type <- fit$vcov_kind$type
   if (type %in% c("function", "matrix")) {
-    inform_miv("covariance", "The covariance given as a %s is that of the fit's own regression; this one has HC1.", type)
+    inform_miv("covariance", "The covariance given as a %s is that of the fit's own regression; these tests are made with HC1.", type)
     return(list(type = "HC1", ways = list()))
   }
   if (!type %in% c("CR2", "CR3")) return(kept_choice(fit))
-  inform_miv("covariance", "%s is not defined for this regression; it has CR1.", type)
+  inform_miv("covariance", "These tests are made with CR1; `summary()` has %s.", type)
   list(type = "CR1", ways = fit$vcov_kind$ways)
 }
 
@@ -314,7 +337,15 @@ print.miv_ar_set <- function(x, ...) {
   print_line("Set", attr(x, "words"))
   print_line("At effect 0", sprintf("F = %s on %d and %s degrees of freedom, %s.", show_f(attr(x, "statistic")), attr(x, "df")[1], big_number(attr(x, "df")[2]),
                                     p_value_words(attr(x, "p.value"))))
+  few <- few_clusters_ar(attr(x, "parts"))
+  if (nzchar(few)) print_line("Clusters", paste0(few, "."))
   invisible(x)
+}
+
+# Half a sentence where the covariance is CR1 of few clusters.
+few_clusters_ar <- function(parts) {
+  if (is.null(parts$clusters) || parts$clusters >= kFewClusters) return("")
+  sprintf("with %s clusters its size is that of CR1, too large: see resample(fit, \"%s\")", big_number(parts$clusters), parts$draws)
 }
 
 p_value_words <- function(p) {
@@ -324,7 +355,22 @@ p_value_words <- function(p) {
 
 #' @export
 tidy.miv_ar_set <- function(x, ...) {
+  check_set_dots(dot_names(...), x, "x")
   data.frame(term = rep(attr(x, "parts")$belief, nrow(x)), conf.low = x$lower, conf.high = x$upper, conf.level = rep(attr(x, "level"), nrow(x)))
+}
+
+#' @param parm Nothing but the belief, by name or number.
+#' @rdname anderson_rubin
+#' @export
+confint.miv_ar_set <- function(object, parm, level = attr(object, "level"), ...) {
+  check_dots(dot_names(...), c("parm", "level"))
+  own <- attr(object, "level")
+  if (!identical(as.numeric(level), own)) abort_miv("bad_level", "The set is that of level %s; ask `anderson_rubin(fit, level = %s)` for another.", format(own), deparse_one(level))
+  if (nrow(object) == 0) abort_miv("empty_set", "The set is empty: every effect is rejected at level %s.", format(own))
+  if (nrow(object) > 1) inform_miv("several_pieces", "The set has %d pieces (%s); this is their hull.", nrow(object), pieces_words(as.matrix(object)))
+  belief <- attr(object, "parts")$belief
+  if (!missing(parm)) read_parm(parm, belief)
+  matrix(c(min(object$lower), max(object$upper)), 1, dimnames = list(belief, interval_names(own)))
 }
 
 # ---- in a summary ----
@@ -339,46 +385,7 @@ weak_robust_words <- function(set, kind) {
   if (is.null(set)) return("")
   if (is.character(set)) return(paste("no Anderson-Rubin set.", set))
   own <- switch(kind$type, `function` = , matrix = ", HC1", CR2 = , CR3 = ", CR1", "")
-  sprintf("%s (%s%% Anderson-Rubin set%s).", sub("^The set is (the interval )?(.*)[.]$", "\\2", attr(set, "words")), format(100 * attr(set, "level")), own)
-}
-
-# ---- figure ----
-
-#' @param x,object From `anderson_rubin()`.
-#' @param ... Nothing.
-#' @rdname anderson_rubin
-#' @export
-plot.miv_ar_set <- function(x, ...) {
-  curve <- ar_curve(x)
-  if (has_ggplot2()) return(ggplot_ar(x, curve))
-  graphics::plot(curve$effect, curve$statistic, type = "l", xlab = ar_axis(x), ylab = "Anderson-Rubin statistic (F)")
-  graphics::abline(h = ar_critical(attr(x, "parts"), attr(x, "level")), lty = 2)
-  invisible(curve)
-}
-
-#' @rdname anderson_rubin
-#' @exportS3Method ggplot2::autoplot
-autoplot.miv_ar_set <- function(object, ...) ggplot_ar(object, ar_curve(object))
-
-# The statistic over twice the span of the finite ends; of the estimate and four units where there are none.
-ar_curve <- function(x, points = 401) {
-  parts <- attr(x, "parts")
-  ends <- c(x$lower, x$upper)
-  range <- range(c(parts$estimate, if (any(is.finite(ends))) ends[is.finite(ends)] else parts$estimate + c(-4, 4) * parts$unit))
-  reach <- if (diff(range) > 0) diff(range) / 2 else abs(parts$unit)
-  effect <- seq(range[1] - reach, range[2] + reach, length.out = points)
-  statistic <- ar_wald(parts, effect)
-  data.frame(effect = effect, statistic = statistic, inside = statistic <= ar_critical(parts, attr(x, "level")))
-}
-
-ar_axis <- function(x) sprintf("Effect of %s on %s", attr(x, "parts")$belief, attr(x, "parts")$outcome)
-
-ggplot_ar <- function(x, curve) {
-  .data <- ggplot2::.data
-  critical <- ar_critical(attr(x, "parts"), attr(x, "level"))
-  curve$low <- ifelse(curve$inside, curve$statistic, NA)
-  ggplot2::ggplot(curve, ggplot2::aes(x = .data$effect, y = .data$statistic)) +
-    ggplot2::geom_line(colour = "grey55") + ggplot2::geom_line(ggplot2::aes(y = .data$low), colour = kPositive, linewidth = 1.2, na.rm = TRUE) +
-    ggplot2::geom_hline(yintercept = critical, linetype = "dashed") + ggplot2::coord_cartesian(ylim = c(0, max(4 * critical, min(curve$statistic) * 1.2))) +
-    ggplot2::labs(x = ar_axis(x), y = "Anderson-Rubin statistic (F)", subtitle = wrapped(attr(x, "words")), alt = attr(x, "words")) + ggplot2::theme_minimal()
+  few <- few_clusters_ar(attr(set, "parts"))
+  sprintf("%s (%s%% Anderson-Rubin set%s)%s.", sub("^The set is (the interval )?(.*)[.]$", "\\2", attr(set, "words")), format(100 * attr(set, "level")), own,
+          if (nzchar(few)) paste0("; ", few) else "")
 }

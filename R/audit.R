@@ -46,7 +46,8 @@ kFewClusters <- 40
 #' | first stage | F | below 23.1 | below 10 | normal intervals are off |
 #' | clusters | number | below 40 | | clustered errors are too small |
 #'
-#' Equal effects and the first stage are checked for fits only, clusters where there are any. With tests at 5 percent some `look` comes up by chance.
+#' Equal effects and the first stage are checked for fits only, clusters where there are any. With tests at 5 percent some `look` comes up by chance. A test that cannot be made (a base arm
+#' of one cluster, too few people) is `look` too, and `todo` says so. Where every cluster is in one arm the row on clusters counts them by arm.
 #'
 #' **Direction.** The belief on the arm among the complete people of a side, with heteroskedasticity-robust (HC1) errors, clustered (CR1) where the experiment has
 #' clusters (several ways: the one with

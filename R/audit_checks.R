@@ -29,7 +29,7 @@ side_first_stage <- function(people, side, a) {
   if (length(fit$estimate) == 0) return(NULL)
   se <- sqrt(fit$vcov[1, 1])
   t <- side * people$experiment$direction * fit$estimate / se
-  list(side = side, a = a, n = length(rows), estimate = fit$estimate, interval = t_interval(fit$estimate, se, fit$df), p = stats::pt(t, fit$df, lower.tail = FALSE))
+  list(side = side, a = a, n = length(rows), estimate = fit$estimate, interval = t_interval(fit$estimate, se, fit$df), p = t_above(t, fit$df))
 }
 
 direction_row <- function(people, cell, p, p_away) {
@@ -97,25 +97,25 @@ audit_drift <- function(people) {
 
 drift_mean_row <- function(people, rows) {
   found <- mean_of(people$belief - people$prior, people, rows)
-  p <- 2 * stats::pt(-abs(found$mean / found$se), found$df)
+  p <- t_two_sided(t_of(found), found$df)
   spread <- abs(found$mean) / stats::sd(people$prior[people$complete])
-  verdict <- if (isTRUE(p < kAuditP && spread >= kDriftSize)) "look" else "ok"
+  verdict <- tested(p, if (spread >= kDriftSize) "look" else "ok")
   audit_row(people, "drift, mean", found$mean, t_interval(found$mean, found$se, found$df), p, verdict, length(rows), "mean belief less prior, base arm",
             sprintf("Untold beliefs drift by %s on average, %s standard deviations of the prior.", show_number(found$mean, 3), show_number(spread, 2)),
-            "Do not take the prior for the untold belief; compare arms, as the fits here do.")
+            untested_words(p, "Do not take the prior for the untold belief; compare arms, as the fits here do."))
 }
 
 drift_side_rows <- function(people, rows, move) {
   if (length(rows) == 0) return(NULL)
   excess <- mean_of(move, people, rows)
-  p <- stats::pt(excess$mean / excess$se, excess$df, lower.tail = FALSE)
+  p <- t_above(t_of(excess), excess$df)
   row <- function(check, hit, words, verdict = NA, p = NA_real_, todo = "") {
     found <- share_of(hit, people, rows)
     share_row(people, check, found, verdict, "share of the untold (gap not 0)", sprintf("%s of the untold (gap not 0) %s.", share_words(found$share), words), todo, p = p)
   }
-  verdict <- if (isTRUE(p < kAuditP && excess$mean >= kDriftSize)) "look" else "ok"
+  verdict <- tested(p, if (excess$mean >= kDriftSize) "look" else "ok")
   rbind(row("drift, toward", move > 0, "move toward the signal", verdict, p,
-            "More than away: regression to the mean, or they heard of it. What the told do beyond that is the information's."),
+            untested_words(p, "More than away: regression to the mean, or they heard of it. What the told do beyond that is the information's.")),
         row("drift, stays", move == 0, "stay where they were"), row("drift, away", move < 0, "move away from it"))
 }
 

@@ -8,8 +8,8 @@ sides_row <- function(a, people) {
   p <- sides$p
   audit_row(people, "equal effects, sides", sides$difference, t_interval(sides$difference, sides$se, sides$df), p, tested(p, "look"), sides$n,
             "effect of side +1 less that of side -1",
-            sprintf("The effect is %s on side +1 and %s on side -1 (p = %s for no difference).", show_number(sides$up, 3),
-                    show_number(sides$down, 3), format.pval(p, digits = 2)),
+            sprintf("The effect is %s on side +1 and %s on side -1 (%s for no difference).", show_number(sides$up, 3),
+                    show_number(sides$down, 3), p_value_words(p)),
             untested_words(p, "The estimate averages different effects: see `effect_weights()` for whose."), arm = people$experiment$arm$informed[a])
 }
 
@@ -60,10 +60,12 @@ audit_instruments <- function(people) {
   p <- test$p
   audit_row(people, "equal effects, instruments", test$J, c(NA, NA), p, tested(p, "look"), fit$nobs,
             sprintf("Hansen's J on %d", as.integer(test$df)),
-            sprintf("The instruments %s on one effect (J = %s, %d degrees of freedom).", if (is.na(p)) "may or may not agree" else if (p < kAuditP) "do not agree" else "agree",
-                    show_number(test$J, 3), as.integer(test$df)),
+            sprintf("The instruments %s (J = %s, %d degrees of freedom).", agreement_words(p), show_number(test$J, 3), as.integer(test$df)),
             untested_words(p, "Effects differ over the instruments, or one of them is not excluded."))
 }
+
+# What a test of over-identification says. Not to reject is not to agree.
+agreement_words <- function(p) if (is.na(p)) "may or may not agree" else if (p < kAuditP) "do not agree on one effect" else "do not contradict one another"
 
 # Of several ways of clustering the one with the fewest clusters, as in the other checks.
 audit_choice <- function(fit) {
@@ -98,6 +100,14 @@ audit_clusters_row <- function(people) {
   if (is.null(people$cluster)) return(NULL)
   g <- length(unique(people$cluster[people$complete]))
   audit_row(people, "clusters", g, c(NA, NA), NA, if (g < kFewClusters) "look" else "ok", sum(people$complete), "number of clusters",
-            sprintf("There are %s clusters.", big_number(g)),
-            sprintf("Below %d clustered errors tend to be too small: read intervals and p values here as a best case; `resample()` and CR2 do better.", kFewClusters))
+            sprintf("There %s %s cluster%s%s.", if (g == 1) "is" else "are", big_number(g), plural(g), clusters_by_arm(people)),
+            sprintf("Below %d clustered errors tend to be too small. `summary()` prints CR2 beside them; `resample(fit, \"permutation\")` draws the arms again, and `\"wild\"` the errors.", kFewClusters))
+}
+
+# Where every cluster is in one arm: how many are in each.
+clusters_by_arm <- function(people) {
+  pairs <- unique(cbind(people$cluster, people$index)[people$complete, , drop = FALSE])
+  if (anyDuplicated(pairs[, 1])) return("")
+  arms <- people$experiment$arm$levels
+  sprintf(", each in one arm: %s", paste(sprintf("%d in `%s`", tabulate(pairs[, 2], length(arms)), arms), collapse = " and "))
 }

@@ -51,11 +51,20 @@ joint_test <- function(fit) {
   q <- length(fit$estimate)
   if (q == 0) return(list(F = NA_real_, q = 0, p = NA_real_))
   root <- sqrt(diag(fit$vcov))
-  f <- if (all(root > 0)) wald(fit$estimate / root, fit$vcov / tcrossprod(root)) / q else NA_real_
-  list(F = f, q = q, p = stats::pf(f, q, fit$df, lower.tail = FALSE))
+  f <- if (isTRUE(all(root > 0))) wald(fit$estimate / root, fit$vcov / tcrossprod(root)) / q else NA_real_
+  list(F = f, q = q, p = if (is.na(f)) NA_real_ else stats::pf(f, q, fit$df, lower.tail = FALSE))
 }
 
-t_interval <- function(estimate, se, df) estimate + c(-1, 1) * stats::qt(0.975, df) * se
+# NA without degrees of freedom: one cluster, one person.
+t_interval <- function(estimate, se, df) if (isTRUE(df > 0)) estimate + c(-1, 1) * stats::qt(0.975, df) * se else c(NA_real_, NA_real_)
+
+# Above, or beyond on both sides; NA as there.
+t_above <- function(t, df) if (isTRUE(df > 0)) stats::pt(t, df, lower.tail = FALSE) else NA_real_
+
+t_two_sided <- function(t, df) 2 * t_above(abs(t), df)
+
+# t of a mean (mean_of()); 0 where nobody differs from 0.
+t_of <- function(found) if (found$mean == 0 && isTRUE(found$se == 0)) 0 else found$mean / found$se
 
 # ---- shares ----
 

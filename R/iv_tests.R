@@ -13,25 +13,41 @@
 #' | `first-stage F, iid` | the same with one variance for everybody |
 #' | `effective F` | of Montiel Olea and Pflueger (2013), D'D / trace(V); one belief |
 #' | `Cragg-Donald F`, `Kleibergen-Paap F` | several beliefs: the smallest eigenvalue, and the robust rank statistic divided by l; the p value is that of the rank test, chi-squared with l - p + 1. With one belief they are the two first-stage F |
-#' | `tF, 5 percent` | one belief, one instrument: the t ratio, whose critical value rises as F falls (Lee, McCrary, Moreira and Porter 2022); `conf.low`, `conf.high` are the estimate -+ that value times its standard error, infinite below F = 3.84 |
+#' | `tF, 5 percent` | one belief, one instrument: the t ratio, whose critical value rises as F falls (Lee, McCrary, Moreira and Porter 2022), or that of t with the fit's degrees of freedom where that is larger; `conf.low`, `conf.high` are the estimate -+ that value times its standard error, infinite below F = 3.84. It holds in large samples: with few clusters its level is that of their standard error |
 #' | `Hansen J`, `Sargan` | more instruments than beliefs: do they find one effect? J of two-step GMM, its first step the fit; Sargan's n R-squared under `"iid"`. Chi-squared, without small-sample factor |
 #' | `endogeneity` | Wu and Hausman: the first stage's residuals in the regression of the outcome on belief and controls. If they do not matter least squares would do |
 #' | `equal effects, sides` | fits of [miv()]: are the effects of the two sides equal? As in [audit()] |
 #'
-#' Stata's `estat firststage`, `estat endogenous` and (without weights) `estat overid` after `ivregress 2sls, small` give the same numbers. With one instrument the effective F is the first-stage F.
+#' **Stata's numbers**, after `ivregress 2sls, small`; the covariance `"iid"`, or `"HC1"` for `vce(robust)`, `"CR1"` for `vce(cluster)`:
+#' - `estat firststage`: the first-stage F.
+#' - `estat overid`: `Sargan` is its Sargan (score) chi2. After robust or cluster it prints Wooldridge's (1995) score chi2; without weights that is the same
+#'   number as `Hansen J` here, and as ivreg2's Hansen J (the scores of both are weighed by the residuals of the first step). Stata weighs the score's second
+#'   regression once more where there are weights, and differs. Basmann's test is not given.
+#' - `estat endogenous`: the Wu-Hausman F under `"iid"`, else the robust regression F; not the Durbin and the robust score chi2.
+#' - ivreg2's `Kleibergen-Paap rk Wald F` has the factors (n - k) / n when robust and (G - 1) / G (n - k) / (n - 1) when clustered on a chi-squared without any: these are those of
+#'   `"HC1"` and `"CR1"`; with `"HC0"` and `"CR0"` multiply. Its underidentification test is an LM statistic and is not given.
+#'
+#' With one instrument the effective F is the first-stage F.
+#'
+#' Not to reject is not to agree: where F is below 10 the sentences on over-identification and endogeneity say that their tests have little power there.
 #'
 #' `NA` in `p.value` means that there is no p value: effective F, Cragg-Donald F and tF have critical values of their own.
 #'
 #' With a function or matrix as covariance HC1 is used, with CR2 and CR3 CR1, and a note says so (`miv_message_covariance`).
 #'
 #' @param fit A fit of [miv()] or [tsls()] with instruments, or several (`miv_set`).
-#' @return A data frame of class `miv_iv_tests`: `test`, `statistic`, `df1`, `df2`, `p.value`, `conf.low`, `conf.high` (of tF, else `NA`), `says` (a sentence).
-#'   Of several outcomes a named list.
-#' @section Errors: `miv_error_not_a_fit`, `miv_error_no_instruments` for least squares.
+#' @param vcov Another covariance than the fit's own, as in [miv()].
+#' @param ... Nothing: misspelt arguments are refused here.
+#' @return A data frame of class `miv_iv_tests`: `test`, `statistic`, `df1`, `df2`, `p.value`, `conf.low`, `conf.high` (of tF, else `NA`), `says` (a sentence that begins with the
+#'   test's name). Of several outcomes a named list. `tidy()` gives the plain data frame.
+#' @section Errors: `miv_error_not_a_fit`, `miv_error_no_instruments` for least squares, `miv_error_unknown_argument`; those of the covariance as in [miv()].
 #' @references
 #' Kleibergen, F. and Paap, R. (2006). Generalized reduced rank tests using the singular value decomposition. *Journal of Econometrics* 133(1), 97-126.
 #'
 #' Lee, D. S., McCrary, J., Moreira, M. J. and Porter, J. (2022). Valid t-ratio inference for IV. *American Economic Review* 112(10), 3260-3290.
+#'
+#' Wooldridge, J. M. (1995). Score diagnostics for linear models estimated by two stage least squares. In G. S. Maddala, P. C. B. Phillips and T. N.
+#' Srinivasan (eds.), *Advances in Econometrics and Quantitative Economics*, 66-87. Blackwell.
 #' @seealso [anderson_rubin()], [first_stage()], [audit()]
 #' @examples
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
@@ -39,18 +55,30 @@
 #' iv_tests(miv(pay_claim ~ age, experiment, exposure = "arm+sign"))
 #' iv_tests(tsls(mpg ~ gear | hp ~ wt, mtcars))[, 1:5]
 #' @export
-iv_tests <- function(fit) {
-  if (inherits(fit, "miv_set")) return(each_fit(fit, iv_tests))
-  check_instrumented(fit)
+iv_tests <- function(fit, vcov = NULL, ...) {
+  check_dots(dot_names(...), "vcov")
+  if (inherits(fit, "miv_set")) return(each_fit(fit, iv_tests, vcov = vcov))
+  fit <- with_vcov(check_instrumented(fit), vcov)
   fit$vcov_kind[c("type", "ways")] <- ar_choice(fit)[c("type", "ways")]
   forms <- reduced_forms(fit, kept_choice(fit))
-  rows <- c(strength_rows(fit, forms), list(tf_row(fit, forms), overid_row(fit), endogeneity_row(fit)), sides_rows(fit))
+  strength <- strength_rows(fit, forms)
+  sides <- sides_rows(fit)
+  rows <- c(strength, list(tf_row(fit, forms), overid_row(fit, weakest_f(strength, fit)), endogeneity_row(fit, weakest_f(strength, fit), sides)), sides)
   structure(do.call(rbind, rows), class = c("miv_iv_tests", "data.frame"), title = fit_title(fit), covariance = vcov_words(fit$vcov_kind))
 }
 
 test_row <- function(test, statistic, df1, df2, p, says, ends = c(NA_real_, NA_real_)) {
-  data.frame(test = test, statistic = statistic, df1 = df1, df2 = df2, p.value = p, conf.low = ends[1], conf.high = ends[2], says = says)
+  data.frame(test = test, statistic = statistic, df1 = df1, df2 = df2, p.value = p, conf.low = ends[1], conf.high = ends[2], says = paste0(test, ": ", says))
 }
+
+# ---- what does not reject ----
+
+weakest_f <- function(strength, fit) min(vapply(strength[seq_along(fit$beliefs)], `[[`, 0, "statistic"))
+
+# A test that does not reject has found nothing, the less so the weaker the first stage.
+little_words <- function(p, f) if (isTRUE(p >= kAuditP && f < kWeakF)) sprintf(", which says little at F = %s", show_f(f)) else ""
+
+verdict_words <- function(p) sprintf("%s (%s)", if (p < kAuditP) "rejected" else "not rejected", p_value_words(p))
 
 # ---- strength ----
 
@@ -74,7 +102,12 @@ first_stage_row <- function(fit, forms, j, robust) {
   df2 <- if (robust) forms$df2 else iid_df(forms)
   of <- if (length(fit$beliefs) > 1) sprintf(", %s", fit$beliefs[j]) else ""
   test_row(paste0("first-stage F", if (!robust && fit$vcov_kind$type != "iid") ", iid", of), f, l, df2, stats::pf(f, l, df2, lower.tail = FALSE),
-           sprintf("The instruments move `%s` with F = %s%s%s.", fit$beliefs[j], show_statistic(f), if (robust) "" else " if variances are equal", if (isTRUE(f < 10)) ", which is weak" else ""))
+           instruments_words(fit, f, robust, j))
+}
+
+instruments_words <- function(fit, f, robust, j) {
+  if (!robust && fit$vcov_kind$type != "iid") return(sprintf("%s, if one variance held for everybody.", show_statistic(f)))
+  sprintf("the instruments move `%s` with F = %s%s.", fit$beliefs[j], show_statistic(f), if (isTRUE(f < kWeakF)) ", which is weak" else "")
 }
 
 show_statistic <- function(f) if (is.na(f)) "not available (too few clusters)" else show_f(f)
@@ -82,7 +115,7 @@ show_statistic <- function(f) if (is.na(f)) "not available (too few clusters)" e
 effective_row <- function(forms) {
   l <- nrow(forms$directions)
   f <- sum(forms$directions[, 1]^2) / sum(diag(block_of(forms$vcov, 1, l)))
-  test_row("effective F", f, NA_real_, NA_real_, NA_real_, sprintf("The effective F is %s; above 23.1 the bias is below a tenth of the worst case, whatever the covariance.", show_f(f)))
+  test_row("effective F", f, NA_real_, NA_real_, NA_real_, sprintf("%s%s; above 23.1 the bias is below a tenth of the worst case, whatever the covariance.", show_f(f), if (l == 1) ", the first-stage F" else ""))
 }
 
 # Beliefs' coefficients with net beliefs of unit variance: its singular values are canonical correlations.
@@ -96,7 +129,7 @@ cragg_donald_row <- function(forms, p) {
   l <- nrow(forms$directions)
   s2 <- min(svd(canonical_form(forms, p)$theta, 0, 0)$d)^2
   f <- s2 / (1 - s2) * iid_df(forms) / l
-  test_row("Cragg-Donald F", f, NA_real_, NA_real_, NA_real_, sprintf("The weakest combination of the beliefs is moved with Cragg-Donald F = %s.", show_f(f)))
+  test_row("Cragg-Donald F", f, NA_real_, NA_real_, NA_real_, sprintf("the weakest combination of the beliefs is moved with %s, if one variance held for everybody.", show_f(f)))
 }
 
 # Wald statistic of the part of theta beyond rank p - 1. Its p value does not depend on how the parts are turned.
@@ -108,7 +141,7 @@ kleibergen_paap_row <- function(forms, p) {
   side <- kronecker(at$turn %*% s$v[, p, drop = FALSE], left)
   rank <- wald(drop(t(left) %*% at$theta %*% s$v[, p]), crossprod(side, forms$vcov[seq_len(l * p), seq_len(l * p)] %*% side))
   test_row("Kleibergen-Paap F", rank / l, l - p + 1, NA_real_, stats::pchisq(rank, l - p + 1, lower.tail = FALSE),
-           sprintf("The weakest combination of the beliefs is moved with Kleibergen-Paap F = %s.", show_statistic(rank / l)))
+           sprintf("the weakest combination of the beliefs is moved with %s.", show_statistic(rank / l)))
 }
 
 # ---- tF ----
@@ -116,11 +149,12 @@ kleibergen_paap_row <- function(forms, p) {
 tf_row <- function(fit, forms) {
   if (length(fit$beliefs) != 1 || nrow(forms$directions) != 1) return(NULL)
   f <- forms$directions[1, 1]^2 / forms$vcov[1, 1]
-  fit$first_stage$F[] <- f
   error <- tf_error(fit)
-  critical <- tf_critical(f)
-  t <- fit$coefficients[[1]] / error
-  test_row("tF, 5 percent", t, NA_real_, NA_real_, NA_real_, tf_words(t, critical, f), fit$coefficients[[1]] + c(-1, 1) * critical * error)
+  estimate <- fit$coefficients[[1]]
+  values <- c(tF = tf_critical(f), t = stats::qt(0.975, forms$df2))
+  ends <- estimate + c(-1, 1) * max(values) * error
+  clusters <- if (length(fit$vcov_kind$ways)) forms$df2 + 1 else Inf
+  test_row("tF, 5 percent", estimate / error, NA_real_, NA_real_, NA_real_, tf_words(estimate / error, values, f, ends, clusters), ends)
 }
 
 # The second stage's error under the covariance that the tests use.
@@ -130,10 +164,21 @@ tf_error <- function(fit) {
   sqrt(name_answer(run_core(problem, sample_of(fit), choice, "usual"), problem, choice)$vcov[1, 1])
 }
 
-tf_words <- function(t, critical, f) {
-  if (is.infinite(critical)) return(sprintf("With F = %s, below 3.84, no t ratio is large enough at 5%%.", show_f(f)))
-  sprintf("At 5%% the t ratio, %s, must exceed %s at this F: the effect is %sdistinguished from 0.", show_number(t, 3), formatC(critical, digits = 2, format = "f"),
-          if (abs(t) > critical) "" else "not ")
+# values: of tF and of t, the larger of which counts.
+tf_words <- function(t, values, f, ends, clusters = Inf) {
+  if (is.infinite(values[["tF"]])) return(sprintf("with F = %s, below 3.84, no t ratio is large enough; the interval is the whole line. For large samples.", show_f(f)))
+  shown <- apart(c(abs(t), max(values)))
+  few <- ""
+  if (clusters < kFewClusters) few <- sprintf(" (tF's own %s, that of t with %s clusters %s)", fixed(values[["tF"]], 2), big_number(clusters), fixed(values[["t"]], 2))
+  sprintf("the t ratio, %s%s, must exceed %s in size%s at F = %s: the effect is %sdistinguished from 0; interval %s. For large samples%s.", if (t < 0) "-" else "", shown[1], shown[2], few,
+          show_f(f), if (abs(t) > max(values)) "" else "not ", ends_words(ends), if (nzchar(few)) ", which few clusters are not" else "")
+}
+
+# Two numbers with two decimals, or as many as they need to differ.
+apart <- function(x) {
+  decimals <- 2
+  while (decimals < 6 && x[1] != x[2] && fixed(x[1], decimals) == fixed(x[2], decimals)) decimals <- decimals + 1
+  fixed(x, decimals)
 }
 
 # Critical value of abs(t) at a first-stage F. In the worst case (errors perfectly correlated) t = f (f - f0) / f0 with f = sqrt(F) normal about f0; the
@@ -171,27 +216,28 @@ kTfEnds <- tf_ends()   # at build time: it depends on nothing
 
 # ---- over-identification ----
 
-overid_row <- function(fit) {
+overid_row <- function(fit, f) {
   if (!fit$over_identified) return(NULL)
   iid <- fit$vcov_kind$type == "iid"
   test <- if (iid) sargan(fit) else hansen_j(fit, kept_choice(fit))
-  name <- if (iid) "Sargan" else "Hansen J"
-  agree <- if (is.na(test$p)) "may or may not agree: the test's covariance has no inverse" else if (test$p < 0.05) "do not agree on one effect" else "agree on one effect"
-  test_row(name, test$J, test$df, NA_real_, test$p, sprintf("The instruments %s (%s = %s).", agree, name, if (is.na(test$J)) "not available" else show_number(test$J, 3)))
+  found <- if (is.na(test$p)) ": the test's covariance has no inverse" else sprintf(" (%s, %s)", show_number(test$J, 3), p_value_words(test$p))
+  says <- sprintf("the instruments %s%s%s.", agreement_words(test$p), found, little_words(test$p, f))
+  test_row(if (iid) "Sargan" else "Hansen J", test$J, test$df, NA_real_, test$p, says)
 }
 
 # In a summary: the row, with HC1 where the covariance was given.
 over_identification <- function(fit) {
   if (!fit$over_identified) return(NULL)
   fit$vcov_kind[c("type", "ways")] <- suppressMessages(ar_choice(fit))[c("type", "ways")]
-  suppressWarnings(overid_row(fit))
+  suppressWarnings(overid_row(fit, min(fit$first_stage$F)))
 }
 
-over_identification_words <- function(row) {
+# f: of the first stage.
+over_identification_words <- function(row, f) {
   if (is.null(row)) return("")
   if (is.na(row$p.value)) return(row$says)
-  sprintf("%s = %s on %d degree%s of freedom, %s: %s one effect.", row$test, show_number(row$statistic, 3), row$df1, plural(row$df1), p_value_words(row$p.value),
-          if (row$p.value < 0.05) "they do not agree on" else "they agree on")
+  sprintf("%s = %s on %d degree%s of freedom, %s: they %s%s.", row$test, show_number(row$statistic, 3), row$df1, plural(row$df1), p_value_words(row$p.value),
+          agreement_words(row$p.value), little_words(row$p.value, f))
 }
 
 # The error has no part on the controls.
@@ -206,14 +252,23 @@ sargan <- function(fit) {
 
 # ---- endogeneity ----
 
-endogeneity_row <- function(fit) {
+endogeneity_row <- function(fit, f, sides = NULL) {
   test <- tryCatch(instrument_tests(endogeneity_fit(fit)), miv_error = function(e) NULL)
   if (is.null(test) || test$df1 == 0 || is.na(test$F)) {
-    return(test_row("endogeneity", NA_real_, length(fit$beliefs), NA_real_, NA_real_, "Endogeneity cannot be tested: the first stage leaves too little of the belief, or there are too few clusters."))
+    return(test_row("endogeneity", NA_real_, length(fit$beliefs), NA_real_, NA_real_, "cannot be tested: the first stage leaves too little of the belief, or there are too few clusters."))
   }
-  says <- if (test$p.value < 0.05) "Least squares and the instruments find different effects; least squares would be biased." else "Least squares and the instruments find the same effect, as far as these data can tell."
+  says <- sprintf("%s: %s%s%s.", verdict_words(test$p.value), two_estimates(fit), little_words(test$p.value, f),
+                  if (differ(sides)) "; the two also average different people" else "")
   test_row("endogeneity", test$F, test$df1, test$df2, test$p.value, says)
 }
+
+two_estimates <- function(fit) {
+  least <- quiet_miv(ols(fit))$coefficients[fit$beliefs]
+  shown <- sprintf("least squares %s, instruments %s", vapply(least, show_number, "", digits = 3), vapply(fit$coefficients[fit$beliefs], show_number, "", digits = 3))
+  if (length(least) == 1) shown else paste(sprintf("`%s` by %s", fit$beliefs, shown), collapse = "; ")
+}
+
+differ <- function(sides) any(vapply(sides, function(row) !is.null(row) && isTRUE(row$p.value < kAuditP), NA))
 
 # Outcome on beliefs, controls and the residuals of the first stages, which lead the coefficients.
 endogeneity_fit <- function(fit) {
@@ -239,8 +294,13 @@ sides_rows <- function(fit) {
 sides_test_row <- function(sides, arm) {
   if (is.null(sides)) return(NULL)
   f <- (sides$difference / sides$se)^2
-  test_row(paste(c("equal effects, sides", arm), collapse = ", "), f, 1, sides$df, sides$p,
-           sprintf("The effect is %s on side +1 and %s on side -1.", show_number(sides$up, 3), show_number(sides$down, 3)))
+  test_row(paste(c("equal effects, sides", arm), collapse = ", "), f, 1, sides$df, sides$p, sides_words(sides))
+}
+
+sides_words <- function(sides) {
+  found <- sprintf("%s on side +1 and %s on side -1, difference %s (SE %s)", show_number(sides$up, 3), show_number(sides$down, 3), show_number(sides$difference, 3),
+                   show_number(sides$se, 2))
+  if (is.na(sides$p)) sprintf("cannot be tested: %s.", found) else sprintf("%s: %s.", verdict_words(sides$p), found)
 }
 
 #' @export
@@ -254,6 +314,12 @@ print.miv_iv_tests <- function(x, ...) {
   rownames(table) <- x$test
   print_frame(table)
   cat("\n")
-  for (i in seq_len(nrow(x))) print_words(paste0("- ", x$says[i]))
+  for (says in x$says) cat(strwrap(paste0("- ", says), width = max(40, getOption("width")), exdent = 2), sep = "\n")
   invisible(x)
+}
+
+#' @export
+tidy.miv_iv_tests <- function(x, ...) {
+  check_dots(dot_names(...), "x")
+  bare_frame(x)
 }

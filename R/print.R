@@ -39,7 +39,7 @@ print.summary.miv <- function(x, digits = max(3, getOption("digits") - 3), all =
   print_line("Std. errors", paste0(vcov_words(x$vcov_kind), few_clusters_words(x$vcov_kind), ".", cr2_words(x, digits), both_scores_words(x, digits)))
   print_line(x$who, paste0(people_words(x$nobs, x$rows), left_out_words(x$left_out, x$rows - x$nobs)))
   print_line("First stage", first_stage_words(x$first_stage))
-  print_line("Instruments", over_identification_words(x$over_identification))
+  print_line("Instruments", over_identification_words(x$over_identification, min(x$first_stage$F)))
   if (!is.null(x$instrument_tests)) print_line("Instruments", tests_words(x$instrument_tests, x$single_belief))
   print_line("Added", x$added)
   print_line("Absorbed", effects_words(x$fixed_effects))

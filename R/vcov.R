@@ -1,6 +1,7 @@
 # Covariance: what was asked for (a choice), what the core is asked for (a request), and the small-sample factors on what comes back.
 
 kCovarianceTypes <- c("iid", "HC0", "HC1", "HC2", "HC3")
+kClusterTypes <- c("CR0", "CR1", "CR2", "CR3")
 
 #' Clustered covariance of a chosen type
 #'
@@ -44,10 +45,18 @@ kCovarianceTypes <- c("iid", "HC0", "HC1", "HC2", "HC3")
 #' vcov(fit, CR(~ carb, "CR2"))["hp", "hp"] / vcov(fit, ~ carb)["hp", "hp"]
 #' @export
 CR <- function(cluster, type = "CR1") {
-  if (missing(cluster) || !is_formula(cluster) || length(cluster) != 2) abort_miv("bad_cluster", "`cluster` must be a one-sided formula such as `~ village`.")
-  check_choice(type, c("CR0", "CR1", kAdjustedTypes), "covariance")
+  if (missing(cluster) || !is_formula(cluster) || length(cluster) != 2) stop_cluster(if (!missing(cluster)) cluster, if (!missing(type)) type)
+  check_choice(type, kClusterTypes, "covariance")
   check_one_way(cluster, type)
   structure(list(cluster = cluster, type = type), class = "miv_cluster")
+}
+
+# The call meant, as far as text given in place of the formula tells it: a column or a type.
+stop_cluster <- function(cluster, type) {
+  word <- if (is.character(cluster) && length(cluster) == 1 && !is.na(cluster)) cluster else "village"
+  if (is.null(type)) type <- if (word %in% kClusterTypes) word else "CR2"
+  column <- if (word %in% kClusterTypes || make.names(word) != word) "village" else word
+  abort_miv("bad_cluster", "`cluster` must be a one-sided formula such as `~ village`; write `CR(~ %s, %s)`.", column, deparse_one(type))
 }
 
 # list(type, cluster labels, ways): from what the user gave, or the default.
@@ -62,9 +71,10 @@ read_vcov <- function(vcov, experiment) {
   list(type = vcov, ways = list())
 }
 
-# Words that are usual elsewhere, and the name of a column.
+# Words that are usual elsewhere, a type without its clusters, and the name of a column.
 stop_covariance <- function(vcov) {
-  usual <- c(robust = "HC1", hetero = "HC1", HC = "HC1", standard = "iid", classical = "iid", CR0 = "CR(~ village, \"CR0\")", CR1 = "~ village", cluster = "~ village")
+  if (vcov %in% kClusterTypes) abort_miv("unknown_covariance", "`%s` needs its clusters. Write `vcov = CR(~ cluster, \"%s\")` with the cluster's column in place of `cluster`.", vcov, vcov)
+  usual <- c(robust = "HC1", hetero = "HC1", HC = "HC1", standard = "iid", classical = "iid", cluster = "~ village")
   hint <- if (vcov %in% names(usual)) sprintf(" Write `%s`.", usual[[vcov]]) else if (is.null(nearest_name(vcov, kCovarianceTypes))) sprintf(" Choose among %s.", quote_names(kCovarianceTypes)) else suggest_name(vcov, kCovarianceTypes)
   abort_miv("unknown_covariance", "`%s` is not a known covariance.%s Clusters are given as a formula, `vcov = ~ village`.", vcov, hint)
 }

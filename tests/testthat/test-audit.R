@@ -390,3 +390,25 @@ test_that("with clusters the two sides' ratios vary together, and the error of t
   expect_equal(row$estimate, b[4] - b[5], tolerance = 1e-8)
   expect_equal(row$conf.high - row$estimate, qt(0.975, groups - 1) * sqrt(sum(v * c(1, -1, -1, 1))), tolerance = 1e-8)
 })
+
+test_that("a base arm of one cluster has no test of drift, which is then no `ok`, and nothing warns", {
+  d <- flawless()
+  d$place <- ifelse(d$told == 0, 0, 1 + seq_along(d$told) %% 9)
+  expect_no_warning(x <- audited(d, cluster = ~place))
+  for (check in c("drift, mean", "drift, toward")) {
+    row <- row_of(x, check)
+    expect_equal(row$verdict, "look")
+    expect_true(is.na(row$p.value) && !is.nan(row$p.value))
+    expect_match(row$todo, "cannot be made")
+  }
+  expect_match(row_of(x, "clusters")$says, "10 clusters, each in one arm: 1 in `0` and 9 in `1`")
+  expect_match(row_of(x, "clusters")$todo, "CR2.*resample")
+  d$place <- seq_along(d$told) %% 10
+  expect_match(row_of(audited(d, cluster = ~place), "clusters")$says, "^There are 10 clusters[.]$")
+})
+
+test_that("untold people who all stay have no drift, and that is ok", {
+  x <- audited(flawless(drift = function(d) 0))
+  expect_equal(row_of(x, "drift, mean")$verdict, "ok")
+  expect_equal(row_of(x, "drift, mean")$p.value, 1)
+})

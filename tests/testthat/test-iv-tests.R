@@ -144,3 +144,59 @@ test_that("it prints one sentence for each test and refuses what has no instrume
   expect_message(iv_tests(tsls(mpg ~ gear | hp ~ wt, mtcars, vcov = function(fit) vcov(fit, "HC3"))), class = "miv_message_covariance")
   expect_equal(names(iv_tests(tsls(c(mpg, qsec) ~ gear | hp ~ wt, mtcars))), c("mpg", "qsec"))
 })
+
+test_that("Hansen's J is Wooldridge's score test of the first step, robust and clustered", {
+  d <- random_rows()
+  for (vcov in list("HC1", ~g)) {
+    fit <- tsls(y ~ w | x ~ z + z2 + v, d, vcov = vcov)
+    fitted <- fitted(lm(x ~ w + z + z2 + v, d))
+    scores <- residuals(lm(cbind(z, z2) ~ fitted + w, d)) * residuals(fit)
+    want <- if (is.character(vcov)) nrow(d) - deviance(lm(rep(1, nrow(d)) ~ scores - 1)) else sum(colSums(scores) * solve(crossprod(rowsum(scores, d$g)), colSums(scores)))
+    expect_close(statistic_of(iv_tests(fit), "Hansen J"), want, 1e-8)
+  }
+})
+
+test_that("the interval of tF is never shorter than that of t, and says of which the critical value is", {
+  d <- transform(random_rows(), few = g %% 8)
+  for (kind in list("iid", "HC1", ~few)) {
+    fit <- tsls(y ~ w | x ~ x2, transform(d, x2 = x + v), vcov = kind)
+    row <- subset(iv_tests(fit), grepl("tF", test))
+    interval <- confint(fit, "x")
+    expect_lte(row$conf.low, interval[1] + 1e-12)
+    expect_gte(row$conf.high, interval[2] - 1e-12)
+    strong <- fit$first_stage$F[[1]] > 104.67
+    if (strong) expect_equal(c(row$conf.low, row$conf.high), c(interval), tolerance = 1e-9)
+  }
+  expect_true(strong)
+  expect_match(row$says, "must exceed 2.36 in size [(]tF's own 1.96, that of t with 8 clusters 2.36[)].*For large samples, which few clusters are not")
+  expect_equal(apart(c(2.3011, 2.3014)), c("2.3011", "2.3014"))
+  expect_match(tf_words(2, c(tF = Inf, t = 2), 3, c(-Inf, Inf)), "whole line")
+})
+
+test_that("a test that does not reject claims no agreement, and says less where the first stage is weak", {
+  weak <- quietly(iv_tests(tsls(mpg ~ wt | hp ~ qsec:am + am, mtcars)))
+  said <- weak$says[weak$test == "Hansen J"]
+  expect_match(said, "^Hansen J: the instruments do not contradict one another [(]3.33, p = 0.0682[)], which says little at F = 9.96[.]$")
+  expect_match(weak$says[weak$test == "endogeneity"], "^endogeneity: not rejected [(]p = 0.287[)]: least squares -0.0318, instruments -0.042, which says little")
+  expect_output(print(summary(quietly(tsls(mpg ~ wt | hp ~ qsec:am + am, mtcars)))), "they do not\\s+contradict one another, which says little at F = 9.96")
+  fit <- miv(pay_claim ~ age, inflation_experiment())
+  strong <- iv_tests(fit)
+  expect_match(strong$says[strong$test == "endogeneity"], "not rejected.*; the two also average different people[.]$")
+  expect_false(any(grepl("says little", strong$says)))
+  expect_match(strong$says[strong$test == "equal effects, sides"], "rejected [(]p < 1e-04[)].*difference 0.458 [(]SE 0.0")
+  expect_equal(agreement_words(0.01), "do not agree on one effect")
+  expect_equal(little_words(0.01, 2), "")
+})
+
+test_that("every sentence begins with its test's name and only one says that the belief moves; tidy() gives the plain table; another covariance is that of the refit", {
+  fit <- tsls(mpg ~ gear | hp ~ wt + am, mtcars)
+  tests <- iv_tests(fit)
+  expect_true(all(startsWith(tests$says, paste0(tests$test, ": "))))
+  expect_equal(sum(grepl("the instruments move", tests$says)), 1)
+  expect_match(tests$says[tests$test == "first-stage F, iid"], "if one variance held for everybody")
+  expect_identical(class(tidy(tests)), "data.frame")
+  expect_named(attributes(tidy(tests)), c("names", "row.names", "class"), ignore.order = TRUE)
+  expect_equal(tidy(quietly(iv_tests(fit, vcov = ~cyl))), tidy(quietly(iv_tests(update(fit, vcov = ~cyl)))))
+  expect_error(iv_tests(fit, vcv = ~cyl), "`vcov`", class = "miv_error_unknown_argument")
+  expect_error(tidy(tests, conf.level = 0.9), class = "miv_error_unknown_argument")
+})

@@ -177,7 +177,7 @@ test_that("draws with fixed effects do not depend on the scale of the weights", 
 test_that("the Monte Carlo error is that of p over seeds", {
   fit <- quiet(tsls(y ~ w | x ~ z, panel(), vcov = ~ g))
   for (plan in list(list("pairs", "symmetric"), list("wild", "equal"), list("wild", "symmetric"))) {
-    each <- lapply(1:150, function(seed) resample(fit, plan[[1]], R = 99, seed = seed, null = 0.9, tails = plan[[2]], interval = FALSE))
+    each <- lapply(1:150, function(seed) resample(fit, plan[[1]], R = 99, seed = seed, null = 0.7, tails = plan[[2]], interval = FALSE))
     p <- vapply(each, function(r) r$p.value[["x"]], 0)
     said <- mean(vapply(each, function(r) r$p.error[["x"]], 0))
     expect_true(abs(sd(p) / said - 1) < 0.25)
