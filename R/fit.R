@@ -18,6 +18,7 @@ fit_problem <- function(problem, choice, scores = "usual") {
     answer <- run_core(problem, sample, add_clusters(problem, asked), scores)
   }
   check_verdict(answer, problem)
+  check_rows_left(answer, problem)
   answer$sample <- sample
   answer$problem <- problem
   answer
@@ -118,6 +119,14 @@ check_verdict <- function(answer, problem) {
     `5` = stop_belief(answer, problem),
     `6` = stop_first_stage(answer, problem),
     `7` = abort_miv("no_variation", "`%s` (outcome) is constant over the %d people in the fit%s.", problem$outcome$name, answer$n, within_effects(problem)))
+}
+
+# The core knows nothing of what was absorbed.
+check_rows_left <- function(answer, problem) {
+  k <- length(answer$exogenous) + max(length(answer$instruments), length(problem$beliefs)) + answer$absorbed
+  if (answer$n > k) return(invisible(answer))
+  abort_miv("too_few_rows", "%d complete rows are too few for %d coefficients, fixed effects (%d) included; absorb coarser effects, drop controls or check what is missing.",
+            answer$n, k, answer$absorbed)
 }
 
 stop_rows <- function(answer, problem) {

@@ -295,3 +295,9 @@ test_that("a weak first stage, few clusters, ignored clusters and nearly colline
 test_that("a refusal of one outcome of several names it", {
   expect_refusal(tsls(c(y, v, constant) ~ w | x ~ z, transform(rows, constant = 1)), "no_variation", "`constant` (outcome)")
 })
+
+test_that("absorbed effects count among what rows must be enough for", {
+  d <- with_seed(1, data.frame(y = rnorm(12), x = rnorm(12), z = rnorm(12), w = rnorm(12), v = rnorm(12), g = rep(1:8, length.out = 12)))
+  expect_error(suppressWarnings(tsls(y ~ w + v + I(w^2) | g | x ~ z, d)), class = "miv_error_too_few_rows")
+  expect_error(suppressWarnings(tsls(y ~ w + v + I(w^2) + factor(g) | x ~ z, d)), class = "miv_error_too_few_rows")
+})
