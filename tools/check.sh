@@ -4,7 +4,7 @@
 set -u
 export _R_CHECK_CRAN_INCOMING_=false    # asks CRAN about a package that it does not have
 export _R_CHECK_SYSTEM_CLOCK_=false     # asks a time server
-export _R_CHECK_PKG_SIZES_THRESHOLD_=50 # MB; Debian compiles with -g, so the shared object is large
+export _R_CHECK_PKG_SIZES_THRESHOLD_=70 # MB; Debian compiles with -g, so the shared object is large
 export _R_CHECK_FORCE_SUGGESTS_=false   # a suggested package that is not here makes its tests skip
 export R_RD4PDF=times,hyper
 jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)

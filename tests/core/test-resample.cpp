@@ -15,6 +15,7 @@ struct Setting {
 };
 
 struct Problem {
+  explicit Problem(Data&&) = delete;  // a design points into its data
   explicit Problem(const Data& data) : design(design_of(data)), fit(fit_design(design)), user(miv::to_user(design, fit.factor, fit.fit)) {}
   miv::Design design;
   Fit fit;
@@ -108,7 +109,8 @@ TEST_CASE("a draw without the instrument's people has no belief effect, and says
 }
 
 TEST_CASE("an interrupt between waves stops the draws") {
-  const Problem problem(simulated(400, 2, 1, 1, 506));
+  const Data data = simulated(400, 2, 1, 1, 506);
+  const Problem problem(data);
   int looks = 0;
   const miv::Workers workers{1, [&]() { if (++looks > 2) throw std::runtime_error("stop"); }};
   CHECK_THROWS_AS(miv::draw_coefficients(problem.design, problem.fit.factor, problem.fit.fit, problem.user, {}, false,
