@@ -34,7 +34,8 @@ seconds <- function(f) { gc(FALSE); start <- Sys.time(); f(); as.numeric(Sys.tim
 medians <- function(calls, runs = if (quick) 3 else 7) {
   first <- vapply(calls, seconds, 0)
   runs <- if (max(first) > 20) 1 else if (max(first) > 3) 3 else runs
-  apply(vapply(seq_len(runs), function(i) vapply(calls, seconds, 0), first), 1, stats::median)
+  t <- matrix(vapply(seq_len(runs), function(i) vapply(calls, seconds, 0), first), nrow = length(calls))
+  stats::setNames(apply(t, 1, stats::median), names(calls))
 }
 
 rows <- character()
@@ -59,7 +60,7 @@ bound <- function(scheme, n, G, R) {
 
 say("# Inference: times and ratios")
 say("")
-say("`Rscript bench/inference.R` on %s. %d threads; read bandwidth %.1f GB/s, %.1f billion multiplications and additions a second and thread; %s.", Sys.Date(), threads, bandwidth / 1e9, rate / 1e9,
+say("`Rscript bench/inference.R%s` on %s. %d threads; read bandwidth %.1f GB/s, %.1f billion multiplications and additions a second and thread; %s.", if (quick) " quick" else "", Sys.Date(), threads, bandwidth / 1e9, rate / 1e9,
     trimws(sub("^model name\\s*:", "", grep("^model name", readLines("/proc/cpuinfo"), value = TRUE)[1])))
 say("Medians of interleaved runs, whole calls from R; eight regressors (a constant, six controls, the belief), one instrument.")
 say("")
@@ -83,7 +84,7 @@ covariance_row <- function(type, n, G) {
   if (have("estimatr") && n <= 1e5 && type != "CR3") calls$estimatr <- function() estimatr::iv_robust(for_ivreg, d, clusters = g, se_type = if (type == "CR1") "stata" else "CR2")
   t <- medians(calls)
   cell <- function(name) if (name %in% names(t)) sprintf("%s (%.3g x)", show(t[[name]]), t[[name]] / t[["miv"]]) else ""
-  say("| %s | %s | %s | %s | %s | %s | %s | %s |", type, format(n, big.mark = ","), format(G, big.mark = ","), show(t[["miv"]]), cell("sandwich"), cell("clubSandwich"), cell("fixest"), cell("estimatr"))
+  say("| %s | %s | %s | %s | %s | %s | %s | %s |", type, format(n, big.mark = ",", scientific = FALSE), format(G, big.mark = ","), show(t[["miv"]]), cell("sandwich"), cell("clubSandwich"), cell("fixest"), cell("estimatr"))
 }
 covariance_row("CR1", 1e4, 50); covariance_row("CR1", 1e5, 1000); if (!quick) covariance_row("CR1", 1e6, 1000)
 covariance_row("CR2", 2000, 20); covariance_row("CR2", 1e4, 50); covariance_row("CR2", 1e4, 1000); covariance_row("CR3", 1e4, 50)
@@ -96,7 +97,7 @@ say("")
 say("| one bootstrap replicate of clusters | n | G | miv | sandwich::vcovBS | fixest, refitted | fereg, refitted |")
 say("|:---|---:|---:|---:|---:|---:|---:|")
 replicate_row <- function(n, G) {
-  d <- survey(n, G)
+  d <<- survey(n, G)      # vcovBS() fits again by the name of the data
   fit <- tsls(model, d, vcov = ~ g)
   R <- 9999
   ours <- medians(list(miv = function() resample(fit, "pairs", R = R, seed = 1)))[[1]] / R
