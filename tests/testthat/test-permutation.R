@@ -273,7 +273,6 @@ test_that("what cannot be drawn is refused, with the reason", {
   }
   refused(quietly(tsls(y ~ age | post ~ told, d)), "no_arms", "wild")
   refused(quietly(miv(y ~ age + told, passive(d))), "arm_among_controls", "told")
-  refused(quietly(miv(y ~ age | stratum, passive(d, strata = ~pair))), "several_effects", "factor")
   refused(quietly(miv(y ~ age, passive(d, strata = ~pair))), "constant_arm", "of 40 strata")
   lonely <- transform(d, pair = c(1:50, rep(1:5, 6)))
   refused(quietly(miv(y ~ age, passive(lonely, strata = ~pair))), "too_many_strata", "merge")
@@ -283,6 +282,14 @@ test_that("what cannot be drawn is refused, with the reason", {
   refused(quietly(miv(y ~ age, by_group(cut, strata = ~stratum))), "cluster_spans_strata", "`group`")
   p <- transform(cut, p = ifelse(age > 45, 0.3, 0.5))
   refused(quietly(miv(y ~ age, by_group(p, probability = ~p))), "bad_probability", "per cluster")
+})
+
+test_that("several absorbed effects are refused", {
+  skip_if_not_installed("fixest")
+  d <- passive_data(80)
+  d$pair <- rep(1:40, each = 2)
+  fit <- quietly(miv(y ~ age | stratum, passive(d, strata = ~pair)))
+  expect_error(permutation_of(fit, 9, way = way_of(fit)), "factor", class = "miv_error_several_effects")
 })
 
 test_that("probabilities named by arm are those of the arms drawn", {
