@@ -15,11 +15,10 @@ permutation_draws <- function(fit, R, seed, way = NULL, progress = NULL) {
 resample_permutation <- function(fit, request, tell) {
   started <- proc.time()[["elapsed"]]
   say_studentised(fit, "Randomisation inference")
-  units <- if (is.null(request$units)) read_units(fit, NULL) else request$units
-  drawn <- permutation_draws(fit, request$R, request$seed, units$index, tell)
+  check_not_exact(fit)
+  drawn <- permutation_draws(fit, request$R, request$seed, request$units$index, tell)
   statistic <- function(parts, null) permutation_statistic(parts, null, drawn$instruments, drawn$factor)
-  request$tails <- "symmetric"
-  p_of <- function(nulls) vapply(nulls, function(null) test_p(statistic(drawn$parts, null), statistic(drawn$observed, null), request$tails), 0)
+  p_of <- function(nulls) vapply(nulls, function(null) test_p(statistic(drawn$parts, null), statistic(drawn$observed, null), "symmetric"), 0)
   report <- list(flops = request$R * drawn$flops, kernel = drawn$kernel, units = drawn$units, columns = ncol(drawn$parts))
   engine <- engine_of(report, request, started, "studentised statistics of the rows")
   error <- sqrt(fit$vcov[fit$beliefs, fit$beliefs])

@@ -115,7 +115,7 @@ check_resample <- function(fit, scheme, R, null, level, points, tails) {
   check_draws(R)
   check_level(level, "level")
   check_wild_only(scheme, points, tails)
-  if (!is.numeric(null) || length(null) != 1 || !is.finite(null) || abs(null) > 1e100) abort_miv("bad_null", "`null` is `%s`; give one finite number.", deparse_one(null))
+  if (!is.numeric(null) || length(null) != 1 || !is.finite(null) || abs(null) > 1e100) abort_miv("bad_null", "`null` is `%s`; give one finite number, at most 1e100 in size.", deparse_one(null))
   if (scheme %in% c("wild", "permutation")) check_scheme_beliefs(fit, scheme)
   list(scheme = scheme, R = as.numeric(R), null = null, level = level, points = points, tails = tails)
 }
@@ -171,8 +171,8 @@ coefficient_order <- function(fit) {
   c(if (p) k - p + seq_len(p), match(places, sort(places)))
 }
 
-core_request <- function(request, drawn, tell, scheme, R = request$R) {
-  list(scheme = scheme, draws = R, seed = request$seed, memory = memory_budget(), blas = isTRUE(getOption("miv.blas")), threads = threads(), progress = tell,
+core_request <- function(request, drawn, tell, scheme) {
+  list(scheme = scheme, draws = request$R, seed = request$seed, memory = memory_budget(), blas = isTRUE(getOption("miv.blas")), threads = threads(), progress = tell,
        reference = drawn$reference, units = drawn$index)
 }
 
@@ -221,7 +221,6 @@ resample_wild <- function(fit, request, tell) {
   at_nulls <- function(nulls) draw_wild_cpp(drawn$design, core, nulls)
   answer <- at_nulls(request$null)
   engine <- engine_of(answer$report, request, started, "t statistics from cross-products")
-  core$progress <- NULL
   core["progress"] <- list(NULL)
   errors <- unit_errors(fit, request$units)
   p_of <- function(nulls) {
@@ -252,7 +251,7 @@ covariance_over <- function(fit, type, units) {
 # Squares of what is left of the outcome must be more than rounding.
 check_not_exact <- function(fit) {
   if (fit$rss > 1e-10 * fit$tss) return(invisible(fit))
-  abort_miv("exact_fit", "The fit explains the outcome almost exactly (all but %s of its variance): there are no errors to draw from.", format(fit$rss / fit$tss, digits = 2))
+  abort_miv("exact_fit", "The fit explains the outcome almost exactly (all but %s of its variance): nothing but rounding is left to draw from; look for the outcome among belief and controls.", format(fit$rss / fit$tss, digits = 2))
 }
 
 check_instrument_count <- function(fit) {

@@ -87,8 +87,8 @@ engine_words <- function(engine) {
 confint.miv_resample <- function(object, parm, level = object$level, ...) {
   check_dots(dot_names(...), c("parm", "level"))
   check_level(level, "level")
-  if (level != object$level) object <- at_level(object, level)
   if (is.null(object$set)) abort_miv("no_interval", "The draws were taken with `interval = FALSE`; leave that out.")
+  if (level != object$level) object <- at_level(object, level)
   if (nrow(object$set) > 1) inform_miv("several_pieces", "The set has %d pieces (%s); this is their hull.", nrow(object$set), set_words(object$set))
   if (nrow(object$set) == 0) abort_miv("empty_set", "The set is empty: every value of the effect is rejected at level %s. `$set` has no rows.", format(object$level))
   at <- if (missing(parm)) seq_len(nrow(object$interval)) else read_parm(parm, rownames(object$interval))
@@ -104,6 +104,7 @@ at_level <- function(x, level) {
   x$interval[] <- percentile_interval(x$draws, level)
   colnames(x$interval) <- interval_names(level)
   x$level <- level
+  x$set[1, ] <- x$interval[1, ]
   x
 }
 

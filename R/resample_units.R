@@ -58,7 +58,6 @@ stop_loose_effects <- function(fit, units) {
             length(fit$fixed_effects), quote_names(names(fit$fixed_effects)), units$label)
 }
 
-
 check_draws <- function(R) {
   if (is.numeric(R) && length(R) == 1 && is.finite(R) && R >= 2 && R == floor(R) && R < 2^31) return(invisible(R))
   abort_miv("bad_draws", "`R` is `%s`; give the number of draws, a whole number from 2 on, such as 9999.", deparse_one(R))

@@ -284,6 +284,12 @@ test_that("what cannot be drawn is refused, with the reason", {
   refused(quietly(miv(y ~ age, by_group(p, probability = ~p))), "bad_probability", "per cluster")
 })
 
+test_that("an outcome that is fitted exactly leaves nothing to draw from", {
+  d <- passive_data(80)
+  d$y <- 2 * d$post + 1
+  for (scheme in c("wild", "permutation")) expect_error(quietly(resample(miv(y ~ 1, passive(d)), scheme, R = 19, seed = 1)), class = "miv_error_exact_fit")
+})
+
 test_that("several absorbed effects are refused", {
   skip_if_not_installed("fixest")
   d <- passive_data(80)
