@@ -207,8 +207,8 @@ miv::PermuteProblem as_permutation(const Rcpp::List& problem) {
 }
 
 // list(scheme, draws, seed, memory, blas)
-miv::DrawRequest8 as_draw_request(const Rcpp::List& request) {
-  miv::DrawRequest8 out;
+miv::ResampleRequest as_draw_request(const Rcpp::List& request) {
+  miv::ResampleRequest out;
   out.scheme = static_cast<miv::Scheme>(Rcpp::as<int>(request["scheme"]));
   out.draws = as_index(request["draws"]);
   out.seed = static_cast<std::uint64_t>(Rcpp::as<double>(request["seed"]));

@@ -3,11 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define MIV_X86 1
-#else
-#define MIV_X86 0
-#endif
+#include "instruction_sets.h"
 
 namespace miv {
 
@@ -32,25 +28,8 @@ inline __attribute__((always_inline)) double rounded(double x) {
   return x;
 }
 
-namespace portable {
-#define MIV_LANES 2
-#define MIV_TARGET
-#include "draw_loops.h"
-}  // namespace portable
-
-#if MIV_X86
-namespace avx2 {
-#define MIV_LANES 4
-#define MIV_TARGET __attribute__((target("avx2")))
-#include "draw_loops.h"
-}  // namespace avx2
-
-namespace avx512 {
-#define MIV_LANES 8
-#define MIV_TARGET __attribute__((target("avx2,avx512f,avx512dq")))
-#include "draw_loops.h"
-}  // namespace avx512
-#endif
+#define MIV_LOOPS "draw_loops.h"
+#include "three_ways.h"
 
 const Kernels& table() {
 #if MIV_X86

@@ -3,11 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define MIV_X86 1
-#else
-#define MIV_X86 0
-#endif
+#include "instruction_sets.h"
 
 namespace miv {
 
@@ -28,31 +24,8 @@ struct Kernels {
   double (*weighted_sum)(const float*, const float*, Index);
 };
 
-namespace portable {
-#define MIV_NAME "portable"
-#define MIV_LANES 2
-#define MIV_PAIRS 0
-#define MIV_TARGET
-#include "kernel_loops.h"
-}  // namespace portable
-
-#if MIV_X86
-namespace avx2 {
-#define MIV_NAME "avx2"
-#define MIV_LANES 4
-#define MIV_PAIRS 1
-#define MIV_TARGET __attribute__((target("avx2")))
-#include "kernel_loops.h"
-}  // namespace avx2
-
-namespace avx512 {
-#define MIV_NAME "avx512"
-#define MIV_LANES 8
-#define MIV_PAIRS 1
-#define MIV_TARGET __attribute__((target("avx2,avx512f,avx512dq")))
-#include "kernel_loops.h"
-}  // namespace avx512
-#endif
+#define MIV_LOOPS "kernel_loops.h"
+#include "three_ways.h"
 
 // The kernels asked for, or null where the machine has them not.
 const Kernels* find(Kernel kernel) {

@@ -7,16 +7,11 @@
 
 #include <Eigen/Cholesky>
 
+#include "instruction_sets.h"
 #include "kernels.h"
 #include "parallel.h"
 #include "permute_rows.h"
 #include "require.h"
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define MIV_X86 1
-#else
-#define MIV_X86 0
-#endif
 
 namespace miv {
 
@@ -45,25 +40,8 @@ struct Loops {
   void (*take_groups)(double*, const double*, const int*, Index, const double*);
 };
 
-namespace portable {
-#define MIV_LANES 2
-#define MIV_TARGET
-#include "permute_loops.h"
-}  // namespace portable
-
-#if MIV_X86
-namespace avx2 {
-#define MIV_LANES 4
-#define MIV_TARGET __attribute__((target("avx2")))
-#include "permute_loops.h"
-}  // namespace avx2
-
-namespace avx512 {
-#define MIV_LANES 8
-#define MIV_TARGET __attribute__((target("avx2,avx512f,avx512dq")))
-#include "permute_loops.h"
-}  // namespace avx512
-#endif
+#define MIV_LOOPS "permute_loops.h"
+#include "three_ways.h"
 
 const Loops& loops() {
 #if MIV_X86

@@ -17,7 +17,7 @@ constexpr double kTaskFlops = 2e8;  // of one thread between two looks at the us
 
 // Eight replicates: their weights, their sums, and the group that is being summed.
 struct Octet {
-  Octet(const ItemColumns& items, const DrawRequest8& request)
+  Octet(const ItemColumns& items, const ResampleRequest& request)
       : weights(request.scheme, items.units, request.seed), sums(at(items.columns * kAbreast), 0.0), group(items.group ? at((1 + items.width) * kAbreast) : 0, 0.0) {}
   UnitWeights weights;
   Buffer sums, group;
@@ -91,7 +91,7 @@ struct Plan {
   Index octets, items;
 };
 
-Plan plan_of(const ItemColumns& items, const DrawRequest8& request, int threads) {
+Plan plan_of(const ItemColumns& items, const ResampleRequest& request, int threads) {
   const double numbers = static_cast<double>(items.stride) * 8, all = numbers * static_cast<double>(items.items);
   const double of_octet = static_cast<double>(UnitWeights::bytes(request.scheme, items.unit != nullptr) * items.units + items.columns * kAbreast * 8);
   Plan plan{};
@@ -147,7 +147,7 @@ void multiply_octets(const ItemColumns& items, Multiply multiply, Octets& octets
 
 }  // namespace
 
-DrawReport sum_draws(const ItemColumns& items, const DrawRequest8& request, const TakeSums& take, const Workers& workers) {
+DrawReport sum_draws(const ItemColumns& items, const ResampleRequest& request, const TakeSums& take, const Workers& workers) {
   require(request.draws > 0, "there must be a draw");
   const Plan plan = plan_of(items, request, workers.threads);
   const bool elsewhere = request.multiply && !items.group && !items.unit && items.squared == items.columns;

@@ -14,7 +14,7 @@ namespace miv {
 // c (stride x reps) += b (stride x units) times w (reps x units) transposed, all column by column.
 using Multiply = void (*)(const double* b, Index stride, const double* w, Index reps, Index units, double* c);
 
-struct DrawRequest8 {
+struct ResampleRequest {
   Scheme scheme = Scheme::kPairs;
   Index draws = 0;
   std::uint64_t seed = 0;
@@ -40,7 +40,7 @@ struct DrawReport {
 
 // take(first, c) gets the sums of replicates first .. first + 7, c[8 * column + r], on any thread; replicates past the last are to be ignored.
 using TakeSums = std::function<void(Index first, double* c)>;
-DrawReport sum_draws(const ItemColumns& items, const DrawRequest8& request, const TakeSums& take, const Workers& workers);
+DrawReport sum_draws(const ItemColumns& items, const ResampleRequest& request, const TakeSums& take, const Workers& workers);
 
 // Multiplications and additions a second that one thread can do.
 double measure_rate();

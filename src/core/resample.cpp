@@ -61,7 +61,7 @@ class BlockSource {
 }  // namespace
 
 Drawn draw_coefficients(const Design& design, const Factor& factor, const TslsFit& fit, const ToUser& user, const Groups& clusters,
-                        bool by_group, const DrawRequest8& request, const Workers& workers) {
+                        bool by_group, const ResampleRequest& request, const Workers& workers) {
   const Orthonormal rows = orthonormal_rows(design, factor, fit);
   const BlockSource source(design, factor, rows, clusters, by_group, workers);
   const Index k = rows.exogenous + rows.beliefs;
@@ -283,7 +283,7 @@ ItemColumns wild_items(const BlockSource& source, const WildColumns& wild) {
 }  // namespace
 
 WildDrawn draw_wild(const Design& design, const Factor& factor, const TslsFit& fit, const Groups& clusters, const VectorXd& nulls,
-                    const DrawRequest8& request, const Workers& workers) {
+                    const ResampleRequest& request, const Workers& workers) {
   require(fit.beliefs.size() == 1, "the wild bootstrap is for one belief");
   const Orthonormal rows = orthonormal_rows(design, factor, fit);
   const BlockSource source(design, factor, rows, clusters, false, workers);

@@ -15,7 +15,7 @@ struct Drawn {
 // Coefficients in the user's units, one row per draw, in the order of TslsFit. clusters without ids: rows are drawn. by_group: the
 // absorbed effect is estimated again in every draw (needed where a group has members of several units).
 Drawn draw_coefficients(const Design& design, const Factor& factor, const TslsFit& fit, const ToUser& user, const Groups& clusters,
-                        bool by_group, const DrawRequest8& request, const Workers& workers);
+                        bool by_group, const ResampleRequest& request, const Workers& workers);
 
 // Cross-products that give the wild t statistic at any null value: e = instruments + 2 columns (instruments, belief, outcome, the last
 // two net of the instruments), all net of the controls.
@@ -50,7 +50,7 @@ struct WildDrawn {
   DrawReport report;
 };
 WildDrawn draw_wild(const Design& design, const Factor& factor, const TslsFit& fit, const Groups& clusters, const VectorXd& nulls,
-                    const DrawRequest8& request, const Workers& workers);
+                    const ResampleRequest& request, const Workers& workers);
 
 }  // namespace miv
 

@@ -21,8 +21,8 @@ struct Problem {
   Fit fit;
   miv::ToUser user;
 
-  miv::DrawRequest8 request(Scheme scheme, Index draws, double memory) const {
-    miv::DrawRequest8 out;
+  miv::ResampleRequest request(Scheme scheme, Index draws, double memory) const {
+    miv::ResampleRequest out;
     out.scheme = scheme;
     out.draws = draws;
     out.seed = 77;
@@ -82,7 +82,7 @@ TEST_CASE("sums over units are weights times columns") {
   items.squared = 9;
   items.stride = columns;
   items.fill = [&](Index from, Index to, double* out) { std::copy(numbers.begin() + from * columns, numbers.begin() + to * columns, out); };
-  miv::DrawRequest8 request;
+  miv::ResampleRequest request;
   request.scheme = Scheme::kWebb;
   request.draws = 13;
   request.seed = 3;
