@@ -57,6 +57,10 @@ draw_coefficients_cpp <- function(design_list, request) {
     .Call(`_miv_draw_coefficients_cpp`, design_list, request)
 }
 
+summarise_draws_cpp <- function(draws, low, high, nulls, threads) {
+    .Call(`_miv_summarise_draws_cpp`, draws, low, high, nulls, threads)
+}
+
 draw_wild_cpp <- function(design_list, request, nulls) {
     .Call(`_miv_draw_wild_cpp`, design_list, request, nulls)
 }

@@ -151,10 +151,18 @@ resample_coefficients <- function(fit, request, tell) {
   colnames(draws) <- names(fit$coefficients)
   found <- check_draws_lost(draws, effect_names(fit))
   nulls <- ifelse(names(fit$coefficients) %in% effect_names(fit), request$null, 0)
-  interval <- percentile_interval(found, request$level)
-  list(draws = draws, std.error = apply(found, 2, stats::sd, na.rm = TRUE), nulls = nulls, interval = interval,
-       p.value = vapply(seq_along(nulls), function(j) percentile_p(found[, j], nulls[j]), 0),
-       engine = engine_of(answer$report, request, started, "coefficients from cross-products"))
+  c(list(draws = draws, std.error = column_sd(found), nulls = nulls), percentiles(found, nulls, request$level), list(
+    engine = engine_of(answer$report, request, started, "coefficients from cross-products")))
+}
+
+# list(interval, p.value) of every column. Where all draws are finite the core counts; the plain way is percentile_interval() and percentile_p().
+percentiles <- function(draws, nulls, level) {
+  ends <- ranks_of(nrow(draws), level)
+  if (ends[1] < 1 || !all(is.finite(draws))) {
+    return(list(interval = percentile_interval(draws, level), p.value = vapply(seq_along(nulls), function(j) percentile_p(draws[, j], nulls[j]), 0)))
+  }
+  counted <- summarise_draws_cpp(draws, ends[1], ends[2], nulls, threads())
+  list(interval = t(counted[1:2, , drop = FALSE]), p.value = pmin(1, 2 * (1 + pmin(counted[3, ], counted[4, ])) / (nrow(draws) + 1)))
 }
 
 say_percentiles_weak <- function(fit) {
@@ -177,7 +185,7 @@ core_request <- function(request, drawn, tell, scheme) {
 }
 
 check_draws_lost <- function(draws, effects) {
-  if (length(effects) == 0) return(draws)
+  if (length(effects) == 0 || all(is.finite(draws))) return(draws)
   lost <- rowSums(!is.finite(draws[, effects, drop = FALSE])) > 0
   if (sum(!lost) < 2) abort_miv("not_identified", "In %d of %d draws the belief is not identified; at least two must be left.", sum(lost), nrow(draws))
   say_columns_lost(draws[!lost, , drop = FALSE])
@@ -194,18 +202,32 @@ say_columns_lost <- function(draws) {
              if (sum(lost > 0) == 1) " is" else "s are", worst, max(lost), nrow(draws), if (sum(lost > 0) == 1) "it" else "them")
 }
 
+column_sd <- function(draws) {
+  if (anyNA(draws)) return(apply(draws, 2, stats::sd, na.rm = TRUE))
+  sqrt(colSums((draws - rep(colMeans(draws), each = nrow(draws)))^2) / (nrow(draws) - 1))
+}
+
 percentile_interval <- function(draws, level) {
-  out <- t(apply(draws, 2, function(x) {
-    x <- x[is.finite(x)]
-    ends <- floor(alpha_of(level) / 2 * (length(x) + 1) + 1e-9) * c(1, -1) + c(0, length(x) + 1)
-    if (ends[1] < 1) c(-Inf, Inf) else sort(x, partial = ends)[ends]
-  }))
+  out <- t(vapply(seq_len(ncol(draws)), function(j) ends_of(finite_only(draws[, j]), level), c(0, 0)))
   if (any(is.infinite(out))) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is unbounded. Take R = %d or more.", nrow(draws), format(level), ceiling(round(2 / alpha_of(level), 6)) - 1)
   out
 }
 
+# The order statistics that an interval lies between.
+ends_of <- function(x, level) {
+  ends <- ranks_of(length(x), level)
+  if (ends[1] < 1) c(-Inf, Inf) else sort.int(x, partial = ends)[ends]
+}
+
+ranks_of <- function(n, level) floor(alpha_of(level) / 2 * (n + 1) + 1e-9) * c(1, -1) + c(0, n + 1)
+
+finite_only <- function(x) {
+  finite <- is.finite(x)
+  if (all(finite)) x else x[finite]
+}
+
 percentile_p <- function(x, null) {
-  x <- x[is.finite(x)]
+  x <- finite_only(x)
   min(1, 2 * (1 + min(sum(x <= null), sum(x >= null))) / (length(x) + 1))
 }
 

@@ -1,6 +1,6 @@
 # Who is drawn: people, or clusters. What the schemes need of the fit besides.
 
-# list(index: ids, count, label; or NULL where people are drawn, label)
+# list(index: ids, count, label; or NULL where people are drawn; label; problem: the fit's, where it had to be read)
 read_units <- function(fit, cluster) {
   choice <- units_choice(fit, cluster)
   if (length(choice$ways) == 0) return(list(index = NULL, label = "people"))
@@ -9,7 +9,7 @@ read_units <- function(fit, cluster) {
   problem <- problem_of(fit)
   index <- cluster_indices(problem, add_clusters(problem, choice), kept)[[1]]
   check_units_drawn(index, problem, kept)
-  list(index = index, label = index$label)
+  list(index = index, label = index$label, problem = problem)
 }
 
 units_choice <- function(fit, cluster) {
@@ -40,7 +40,7 @@ check_units_drawn <- function(index, problem, kept) {
 
 # list(design, reference, index, by_group) for the core. Under "wild" an effect that is not within the units enters as dummies.
 drawn_design <- function(fit, units, wild) {
-  problem <- problem_of(fit)
+  problem <- if (is.null(units$problem)) problem_of(fit) else units$problem
   sample <- sample_of(fit)
   within <- vapply(problem$effects, function(effect) effect_within(problem, effect, units, sample$kept), NA)
   loose <- !all(within)

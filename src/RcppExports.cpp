@@ -177,6 +177,20 @@ BEGIN_RCPP
     return rcpp_result_gen;
 END_RCPP
 }
+// summarise_draws_cpp
+Eigen::MatrixXd summarise_draws_cpp(Rcpp::NumericMatrix draws, double low, double high, Eigen::VectorXd nulls, int threads);
+RcppExport SEXP _miv_summarise_draws_cpp(SEXP drawsSEXP, SEXP lowSEXP, SEXP highSEXP, SEXP nullsSEXP, SEXP threadsSEXP) {
+BEGIN_RCPP
+    Rcpp::RObject rcpp_result_gen;
+    Rcpp::traits::input_parameter< Rcpp::NumericMatrix >::type draws(drawsSEXP);
+    Rcpp::traits::input_parameter< double >::type low(lowSEXP);
+    Rcpp::traits::input_parameter< double >::type high(highSEXP);
+    Rcpp::traits::input_parameter< Eigen::VectorXd >::type nulls(nullsSEXP);
+    Rcpp::traits::input_parameter< int >::type threads(threadsSEXP);
+    rcpp_result_gen = Rcpp::wrap(summarise_draws_cpp(draws, low, high, nulls, threads));
+    return rcpp_result_gen;
+END_RCPP
+}
 // draw_wild_cpp
 Rcpp::List draw_wild_cpp(Rcpp::List design_list, Rcpp::List request, Eigen::VectorXd nulls);
 RcppExport SEXP _miv_draw_wild_cpp(SEXP design_listSEXP, SEXP requestSEXP, SEXP nullsSEXP) {
@@ -227,6 +241,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_miv_drawn_arms_cpp", (DL_FUNC) &_miv_drawn_arms_cpp, 4},
     {"_miv_choose_kernel_cpp", (DL_FUNC) &_miv_choose_kernel_cpp, 1},
     {"_miv_draw_coefficients_cpp", (DL_FUNC) &_miv_draw_coefficients_cpp, 2},
+    {"_miv_summarise_draws_cpp", (DL_FUNC) &_miv_summarise_draws_cpp, 5},
     {"_miv_draw_wild_cpp", (DL_FUNC) &_miv_draw_wild_cpp, 3},
     {"_miv_measure_rate_cpp", (DL_FUNC) &_miv_measure_rate_cpp, 0},
     {"_miv_unit_weights_cpp", (DL_FUNC) &_miv_unit_weights_cpp, 4},

@@ -236,14 +236,22 @@ Rcpp::List wrap_report(const miv::DrawReport& report) {
 
 // A design solved again; the fit that R has came from it, so that no verdict is left.
 struct Solved {
-  Solved(const Rcpp::List& design_list, const Rcpp::List& request, const miv::Workers& workers) : design(as_design(design_list)) {
+  Solved(const Rcpp::List& design_list, const Rcpp::List& request, bool by_group, const miv::Workers& workers)
+      : design(as_design(design_list)), units(as_units(request["units"])) {
     miv::check_design(design);
-    factor = miv::factorise(design, Rcpp::as<miv::VectorXd>(request["reference"]), false, workers);
+    if (units.ids && !by_group) taken = miv::frame_blocks_for(design, units);
+    const bool take = units.ids && !by_group && miv::keeps_blocks(units.count, taken.width, taken.width);
+    const auto make = [&](const miv::Design& d, const miv::Frame& frame, const miv::Workers& w) {
+      return take ? miv::moments_and_blocks(d, frame, w, taken) : miv::compute_moments(d, frame, w);
+    };
+    factor = miv::factorise(design, Rcpp::as<miv::VectorXd>(request["reference"]), false, workers, make);
     fit = miv::solve_tsls(design, factor);
     if (fit.verdict != miv::Verdict::kOk) Rcpp::stop("the fit cannot be made again");
     user = miv::to_user(design, factor, fit);
   }
   miv::Design design;
+  miv::Groups units;
+  miv::FrameBlocks taken;  // by those units, in the same pass
   miv::Factor factor;
   miv::TslsFit fit;
   miv::ToUser user;
@@ -358,8 +366,9 @@ Rcpp::List scan_columns_cpp(Rcpp::List columns, SEXP kept, double rows, int thre
 
 // [[Rcpp::export(rng = false)]]
 Rcpp::List index_clusters_cpp(Rcpp::List columns, SEXP kept, double rows) {
-  const miv::ClusterIndex index = miv::index_clusters(as_sources(columns), static_cast<miv::Index>(rows), as_mask(kept));
-  return Rcpp::List::create(Rcpp::Named("ids") = index.ids, Rcpp::Named("count") = static_cast<double>(index.count),
+  const Rcpp::IntegerVector ids(Rcpp::no_init(static_cast<R_xlen_t>(rows)));
+  const miv::ClusterCount index = miv::index_clusters(as_sources(columns), static_cast<miv::Index>(rows), as_mask(kept), INTEGER(ids));
+  return Rcpp::List::create(Rcpp::Named("ids") = ids, Rcpp::Named("count") = static_cast<double>(index.count),
                             Rcpp::Named("missing") = static_cast<double>(index.missing));
 }
 
@@ -424,20 +433,27 @@ std::string choose_kernel_cpp(bool portable) {
 // [[Rcpp::export(rng = false)]]
 Rcpp::List draw_coefficients_cpp(Rcpp::List design_list, Rcpp::List request) {
   const miv::Workers workers = as_loud_workers(request);
-  const Solved solved(design_list, request, workers);
-  const miv::Drawn drawn = miv::draw_coefficients(solved.design, solved.factor, solved.fit, solved.user, as_units(request["units"]),
-                                                  Rcpp::as<bool>(request["by_group"]), as_draw_request(request), workers);
+  const bool by_group = Rcpp::as<bool>(request["by_group"]);
+  const Solved solved(design_list, request, by_group, workers);
+  const miv::Drawn drawn = miv::draw_coefficients(solved.design, solved.factor, solved.fit, solved.user, solved.units, by_group, as_draw_request(request),
+                                                  workers, solved.taken);
   return Rcpp::List::create(Rcpp::Named("draws") = drawn.values, Rcpp::Named("report") = wrap_report(drawn.report));
+}
+
+// Order statistics number low and high (1-based) of every column of finite draws, and draws at most and at least the null: 4 x columns.
+// [[Rcpp::export(rng = false)]]
+Eigen::MatrixXd summarise_draws_cpp(Rcpp::NumericMatrix draws, double low, double high, Eigen::VectorXd nulls, int threads) {
+  return miv::summarise_draws(draws.begin(), draws.nrow(), static_cast<miv::Index>(low) - 1, static_cast<miv::Index>(high) - 1, nulls, as_workers(threads));
 }
 
 // t* of the wild bootstrap at each null value of the belief's effect, in the user's units: draws x nulls, and t itself.
 // [[Rcpp::export(rng = false)]]
 Rcpp::List draw_wild_cpp(Rcpp::List design_list, Rcpp::List request, Eigen::VectorXd nulls) {
   const miv::Workers workers = as_loud_workers(request);
-  const Solved solved(design_list, request, workers);
+  const Solved solved(design_list, request, false, workers);
   const miv::Index belief = solved.user.map.rows() - 1;
-  const miv::WildDrawn drawn = miv::draw_wild(solved.design, solved.factor, solved.fit, as_units(request["units"]),
-                                              nulls / solved.user.map(belief, belief), as_draw_request(request), workers);
+  const miv::WildDrawn drawn = miv::draw_wild(solved.design, solved.factor, solved.fit, solved.units, nulls / solved.user.map(belief, belief),
+                                              as_draw_request(request), workers, solved.taken);
   return Rcpp::List::create(Rcpp::Named("draws") = drawn.values, Rcpp::Named("observed") = drawn.observed, Rcpp::Named("report") = wrap_report(drawn.report));
 }
 

@@ -77,21 +77,35 @@ Orthonormal orthonormal_rows(const Design& design, const Factor& factor, const T
 
 namespace {
 
+// Ids of a tile's rows.
+class TileIds {
+ public:
+  explicit TileIds(const Groups& clusters) : clusters_(clusters), ids_(at(kTileRows)) {}
+  const int* read(const Tile& tile) {
+    for (Index i = 0; i < tile.used; ++i) {
+      ids_[at(i)] = clusters_.ids[tile.row(i)];
+      require(ids_[at(i)] >= 0 && ids_[at(i)] < clusters_.count, "a cluster code lies outside its range");
+    }
+    return ids_.data();
+  }
+
+ private:
+  const Groups& clusters_;
+  std::vector<int> ids_;
+};
+
 // All blocks, padded, from the rows in [rows.first, rows.last).
 Buffer blocks_of_rows(const Design& design, const Factor& factor, const Orthonormal& rows, const Groups& clusters, Rows range) {
   Buffer sums(at(clusters.count * padded_columns(rows.basis(), rows.width())), 0.0);
   TileReader reader(design, factor.frame);
   RowMaker maker(rows, false);
-  std::vector<int> ids(at(kTileRows));
+  TileIds ids(clusters);
   for (Index row = range.first; row < range.last; row += kTileRows) {
     const Tile& tile = reader.read(row, std::min(range.last, row + kTileRows));
     if (tile.used == 0) continue;
-    for (Index i = 0; i < tile.used; ++i) {
-      ids[at(i)] = clusters.ids[tile.row(i)];
-      require(ids[at(i)] >= 0 && ids[at(i)] < clusters.count, "a cluster code lies outside its range");
-    }
+    const int* to = ids.read(tile);
     const double* values = maker.make(tile);
-    add_outer(values, maker.stride(), tile.used, ids.data(), rows.basis(), rows.width(), sums.data());
+    add_outer(values, maker.stride(), tile.used, to, rows.basis(), rows.width(), sums.data());
   }
   return sums;
 }
@@ -99,11 +113,98 @@ Buffer blocks_of_rows(const Design& design, const Factor& factor, const Orthonor
 // Few enough chunks that adding up their sums costs little beside the rows.
 Index chunk_rows_for(Index rows, Index numbers) {
   constexpr Index kRoom = 1 << 23;  // 64 MB
-  const Index most = std::max<Index>(1, std::min<Index>(16, kRoom / std::max<Index>(1, numbers)));
+  const Index most = std::max<Index>(1, std::min<Index>(8, kRoom / std::max<Index>(1, numbers)));
   return std::max((rows + most - 1) / most, kChunkRows);
 }
 
+void add_to(Buffer& sums, Buffer& part) {
+  if (sums.empty()) return sums.swap(part);
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += part[i];
+}
+
+// Blocks of the frame's columns from the rows in [range.first, range.last), and their number.
+struct FramePart {
+  Index n = 0;
+  Buffer sums;
+};
+
+FramePart frame_part(const Design& design, const Frame& frame, const FrameBlocks& blocks, Rows range) {
+  const Index stride = std::max<Index>(16, (blocks.width + 7) / 8 * 8);
+  FramePart out;
+  out.sums.assign(at(blocks.clusters.count * triangle_stride(blocks.width)), 0.0);
+  TileReader reader(design, frame);
+  TileIds ids(blocks.clusters);
+  Buffer rows(at(kTileRows * stride), 0.0);
+  for (Index row = range.first; row < range.last; row += kTileRows) {
+    const Tile& tile = reader.read(row, std::min(range.last, row + kTileRows));
+    if (tile.used == 0) continue;
+    out.n += tile.used;
+    lay_rows(tile.values.data(), blocks.width, rows.data(), stride, reader.ahead());
+    add_triangles(rows.data(), stride, tile.used, ids.read(tile), blocks.width, out.sums.data());
+  }
+  return out;
+}
+
+// A packed triangle as a symmetric matrix.
+void open_triangle(const double* triangle, MatrixXd& out) {
+  for (Index i = 0; i < out.rows(); ++i)
+    for (Index j = i; j < out.cols(); ++j) out(i, j) = out(j, i) = *triangle++;
+}
+
+// One triangle turned and packed as a block.
+void turn_triangle(const double* triangle, const MatrixXd& turn, Index basis, MatrixXd& own, MatrixXd& half, double* out) {
+  open_triangle(triangle, own);
+  half.noalias() = own * turn;
+  for (Index j = 0; j < basis; ++j)
+    for (Index c = j; c < turn.cols(); ++c) *out++ = turn.col(j).dot(half.col(c));
+}
+
 }  // namespace
+
+bool keeps_blocks(Index units, Index basis, Index width) {
+  constexpr Index kKeptNumbers = 1 << 24;  // 128 MB
+  return units * block_columns(basis, width) <= kKeptNumbers;
+}
+
+FrameBlocks frame_blocks_for(const Design& design, const Groups& clusters) {
+  require(clusters.ids && clusters.count > 0, "there must be clusters");
+  return {clusters, design.total(), Buffer()};
+}
+
+Moments moments_and_blocks(const Design& design, const Frame& frame, const Workers& workers, FrameBlocks& blocks) {
+  const Index step = triangle_stride(blocks.width), size = blocks.clusters.count * step;
+  Moments sum;
+  blocks.values.clear();
+  for_chunks<FramePart>(design.rows, chunk_rows_for(design.rows, size), size, workers,
+    [&](Rows range) { return frame_part(design, frame, blocks, range); },
+    [&](FramePart& part) {
+      sum.n += part.n;
+      add_to(blocks.values, part.sums);
+    });
+  VectorXd all = VectorXd::Zero(step);
+  for (Index u = 0; u < blocks.clusters.count; ++u) all += Eigen::Map<const VectorXd>(blocks.values.data() + u * step, step);
+  sum.cross.resize(blocks.width, blocks.width);
+  open_triangle(all.data(), sum.cross);
+  return sum;
+}
+
+Blocks turn_blocks(const FrameBlocks& blocks, const Orthonormal& rows, const Workers& workers) {
+  constexpr Index kPiece = 64;
+  Blocks out;
+  out.units = blocks.clusters.count;
+  out.basis = rows.basis();
+  out.width = rows.width();
+  out.stride = stride_of(out.basis, out.width);
+  out.values.assign(at(out.units * out.stride), 0.0);
+  const Index step = triangle_stride(blocks.width);
+  const MatrixXd turn = rows.to_row.topRows(blocks.width);
+  parallel_for((out.units + kPiece - 1) / kPiece, workers.threads, [&](Index piece) {
+    MatrixXd own(blocks.width, blocks.width), half(blocks.width, out.width);
+    for (Index u = piece * kPiece; u < std::min(out.units, (piece + 1) * kPiece); ++u)
+      turn_triangle(blocks.values.data() + u * step, turn, out.basis, own, half, out.values.data() + u * out.stride);
+  });
+  return out;
+}
 
 Blocks cluster_blocks(const Design& design, const Factor& factor, const Orthonormal& rows, const Groups& clusters, const Workers& workers) {
   require(clusters.ids && clusters.count > 0, "there must be clusters");
@@ -114,12 +215,8 @@ Blocks cluster_blocks(const Design& design, const Factor& factor, const Orthonor
   out.stride = stride_of(out.basis, out.width);
   const Index size = out.units * padded_columns(out.basis, out.width);
   Buffer sums;
-  const auto add = [&](Buffer& part) {
-    if (sums.empty()) sums.swap(part);
-    else for (Index i = 0; i < size; ++i) sums[at(i)] += part[at(i)];
-  };
   for_chunks<Buffer>(design.rows, chunk_rows_for(design.rows, size), size, workers,
-    [&](Rows range) { return blocks_of_rows(design, factor, rows, clusters, range); }, add);
+    [&](Rows range) { return blocks_of_rows(design, factor, rows, clusters, range); }, [&](Buffer& part) { add_to(sums, part); });
   out.values.resize(at(out.units * out.stride));
   pack_blocks(sums.data(), out.units, out.basis, out.width, out.values.data(), out.stride);
   return out;

@@ -29,6 +29,20 @@ struct Blocks {
   const double* block(Index unit) const { return values.data() + unit * stride; }
   double at(Index unit, Index j, Index c) const { return block(unit)[block_at(j, c, width)]; }  // j <= c, j < basis
 };
+// Whether blocks of so many units are to be kept; more are made strip by strip.
+bool keeps_blocks(Index units, Index basis, Index width);
+
+// Cross-products of the frame's own columns by cluster. Their sum is the moments, so that one pass serves both.
+struct FrameBlocks {
+  Groups clusters;
+  Index width = 0;  // columns: all of the design's
+  Buffer values;    // packed upper triangles
+};
+FrameBlocks frame_blocks_for(const Design& design, const Groups& clusters);
+Moments moments_and_blocks(const Design& design, const Frame& frame, const Workers& workers, FrameBlocks& blocks);
+// The same in orthonormal coordinates. Loses what cross-products lose: only where the factor's path is theirs.
+Blocks turn_blocks(const FrameBlocks& blocks, const Orthonormal& rows, const Workers& workers);
+
 // By cluster, in one pass over the rows. Sums run in row order within fixed chunks: digits do not depend on threads.
 Blocks cluster_blocks(const Design& design, const Factor& factor, const Orthonormal& rows, const Groups& clusters, const Workers& workers);
 

@@ -75,29 +75,45 @@ bool is_missing(const Source& source, Index row) {
 // Whole numbers that lie close together need no table: list(least, one code per number), or nothing.
 struct Direct {
   std::int64_t least = 0;
+  bool missing = false;
   std::vector<int> codes;
 };
 
 Direct direct_of(const Source& source, Index rows) {
   Direct out;
   if (source.real || rows == 0) return out;
-  std::int64_t least = std::numeric_limits<int>::max(), most = std::numeric_limits<int>::min();
+  int least = std::numeric_limits<int>::max(), most = std::numeric_limits<int>::min();
   for (Index row = 0; row < rows; ++row) {
     const int value = source.integer[row];
-    most = std::max<std::int64_t>(most, value);
-    if (value != std::numeric_limits<int>::min()) least = std::min<std::int64_t>(least, value);
+    most = std::max(most, value);
+    if (value != std::numeric_limits<int>::min()) least = std::min(least, value);
+    else out.missing = true;
   }
-  if (most < least || most - least > std::max<std::int64_t>(1 << 16, rows)) return out;
+  const std::int64_t span = static_cast<std::int64_t>(most) - least;
+  if (span < 0 || span > std::max<std::int64_t>(1 << 16, rows)) return out;
   out.least = least;
-  out.codes.assign(static_cast<std::size_t>(most - least + 1), -1);
+  out.codes.assign(static_cast<std::size_t>(span + 1), -1);
   return out;
 }
 
-ClusterIndex index_one(const Source& source, Index rows, const unsigned char* kept) {
-  ClusterIndex out;
-  out.ids.assign(static_cast<std::size_t>(rows), -1);
-  Table table(1024);
+// Every row counts and has a number.
+Index index_all(const int* values, Index rows, Direct& direct, int* ids) {
+  int* codes = direct.codes.data();
+  int next = 0;
+  for (Index row = 0; row < rows; ++row) {
+    const std::size_t at = static_cast<std::size_t>(values[row] - direct.least);
+    if (codes[at] < 0) codes[at] = next++;
+    ids[row] = codes[at];
+  }
+  return next;
+}
+
+ClusterCount index_one(const Source& source, Index rows, const unsigned char* kept, int* ids) {
   Direct direct = direct_of(source, rows);
+  if (!kept && !direct.codes.empty() && !direct.missing) return {index_all(source.integer, rows, direct, ids), 0};
+  ClusterCount out;
+  std::fill(ids, ids + rows, -1);
+  Table table(1024);
   int next = 0;
   for (Index row = 0; row < rows; ++row) {
     if (kept && !kept[row]) continue;
@@ -108,11 +124,11 @@ ClusterIndex index_one(const Source& source, Index rows, const unsigned char* ke
     if (!direct.codes.empty()) {
       int& code = direct.codes[static_cast<std::size_t>(source.integer[row] - direct.least)];
       if (code < 0) code = next++;
-      out.ids[static_cast<std::size_t>(row)] = code;
+      ids[row] = code;
       continue;
     }
     const std::uint64_t key = source.real ? key_of(source.real[row]) : static_cast<std::uint32_t>(source.integer[row]);
-    out.ids[static_cast<std::size_t>(row)] = table.code(key);
+    ids[row] = table.code(key);
   }
   out.count = direct.codes.empty() ? table.count() : next;
   return out;
@@ -120,23 +136,23 @@ ClusterIndex index_one(const Source& source, Index rows, const unsigned char* ke
 
 }  // namespace
 
-ClusterIndex index_clusters(const std::vector<Source>& sources, Index rows, const unsigned char* kept) {
+ClusterCount index_clusters(const std::vector<Source>& sources, Index rows, const unsigned char* kept, int* ids) {
   require(!sources.empty(), "a cluster index needs a column");
-  ClusterIndex out = index_one(sources[0], rows, kept);
+  ClusterCount out = index_one(sources[0], rows, kept, ids);
+  std::vector<int> others(sources.size() > 1 ? static_cast<std::size_t>(rows) : 0);
   for (std::size_t s = 1; s < sources.size(); ++s) {
-    const ClusterIndex next = index_one(sources[s], rows, kept);
+    index_one(sources[s], rows, kept, others.data());
     Table table(1024);
     out.missing = 0;
     for (Index row = 0; row < rows; ++row) {
       if (kept && !kept[row]) continue;
-      int& id = out.ids[static_cast<std::size_t>(row)];
-      const int other = next.ids[static_cast<std::size_t>(row)];
-      if (id < 0 || other < 0) {
-        id = -1;
+      const int other = others[static_cast<std::size_t>(row)];
+      if (ids[row] < 0 || other < 0) {
+        ids[row] = -1;
         ++out.missing;
         continue;
       }
-      id = table.code(static_cast<std::uint64_t>(id) << 32 | static_cast<std::uint32_t>(other));
+      ids[row] = table.code(static_cast<std::uint64_t>(ids[row]) << 32 | static_cast<std::uint32_t>(other));
     }
     out.count = table.count();
   }

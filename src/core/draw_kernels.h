@@ -24,6 +24,13 @@ inline Index padded_columns(Index basis, Index width) {
 // number to[i].
 void add_outer(const double* rows, Index stride, Index count, const int* to, Index basis, Index width, double* blocks);
 
+// The upper triangles alone, packed, in blocks of triangle_stride() numbers. `stride` is a multiple of 8 and at least 16.
+inline Index triangle_stride(Index width) { return (block_columns(width, width) + 7) / 8 * 8; }
+void add_triangles(const double* rows, Index stride, Index count, const int* to, Index width, double* blocks);
+
+// The first `count` columns of a tile as rows, `stride` numbers from one to the next.
+void lay_rows(const double* tile, Index count, double* rows, Index stride, const Ahead& ahead = Ahead());
+
 // Padded blocks to packed ones, `stride` numbers each, with zeros behind them.
 void pack_blocks(const double* padded, Index count, Index basis, Index width, double* blocks, Index stride);
 
@@ -48,6 +55,12 @@ void solve_draws(const SolveShape& shape, double* c, double* scratch, double* ou
 
 // Exponential weights from uniform bits; n is a multiple of 8.
 void exponentials(const std::uint32_t* bits, Index n, double* out);
+
+// floor(word * count / 2^32) in place of each word; n is a multiple of 8.
+void scale_words(std::uint32_t* words, Index n, std::uint32_t count);
+
+// Counts as numbers; n is a multiple of 8.
+void widen(const std::uint16_t* counts, Index n, double* out);
 
 // Multiplications and additions in registers, for measuring what a core can do; returns how many.
 double spin(Index rounds, double* sink);

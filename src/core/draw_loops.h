@@ -55,6 +55,63 @@ MIV_TARGET void add_outer(const double* rows, Index stride, Index count, const i
   }
 }
 
+#if MIV_LANES == 8
+// A row of up to 16 numbers lies in two registers, and every vector of the triangle is picked from them twice.
+template <std::size_t... I>
+MIV_INLINE void add_picked(const double* rows, Index stride, Index count, const int* where, const long long* left, const long long* right, double* blocks, std::index_sequence<I...>) {
+  constexpr Index kStride = 8 * sizeof...(I);
+  const __m512i a[] = {_mm512_loadu_si512(left + 8 * I)...}, b[] = {_mm512_loadu_si512(right + 8 * I)...};
+  for (Index i = 0; i < count; ++i, rows += stride) {
+    double* out = blocks + static_cast<Index>(where[i]) * kStride;
+    const __m512d low = _mm512_loadu_pd(rows), high = _mm512_loadu_pd(rows + 8);
+    const auto add = [&](Index k) MIV_TARGET {
+      Vector sum = at(out + 8 * k), product = (Vector)_mm512_permutex2var_pd(low, a[k], high) * (Vector)_mm512_permutex2var_pd(low, b[k], high);
+      __asm__("" : "+v"(product));
+      to(out + 8 * k) = sum + product;
+    };
+    (add(static_cast<Index>(I)), ...);
+  }
+}
+
+// Behind the triangle the pick is of numbers already there: what is summed there nobody reads.
+MIV_TARGET bool add_small_triangles(const double* rows, Index stride, Index count, const int* where, Index width, double* blocks) {
+  long long left[64] = {}, right[64] = {};
+  const Index vectors = triangle_stride(width) / 8;
+  if (width > 16 || vectors > 8) return false;
+  for (Index j = 0, k = 0; j < width; ++j)
+    for (Index c = j; c < width; ++c, ++k) left[k] = j, right[k] = c;
+  switch (vectors) {
+    case 1: add_picked(rows, stride, count, where, left, right, blocks, std::make_index_sequence<1>()); return true;
+    case 2: add_picked(rows, stride, count, where, left, right, blocks, std::make_index_sequence<2>()); return true;
+    case 3: add_picked(rows, stride, count, where, left, right, blocks, std::make_index_sequence<3>()); return true;
+    case 4: add_picked(rows, stride, count, where, left, right, blocks, std::make_index_sequence<4>()); return true;
+    case 5: add_picked(rows, stride, count, where, left, right, blocks, std::make_index_sequence<5>()); return true;
+    case 6: add_picked(rows, stride, count, where, left, right, blocks, std::make_index_sequence<6>()); return true;
+    case 7: add_picked(rows, stride, count, where, left, right, blocks, std::make_index_sequence<7>()); return true;
+    default: add_picked(rows, stride, count, where, left, right, blocks, std::make_index_sequence<8>()); return true;
+  }
+}
+#endif
+
+MIV_TARGET void add_triangles(const double* rows, Index stride, Index count, const int* where, Index width, double* blocks) {
+#if MIV_LANES == 8
+  if (add_small_triangles(rows, stride, count, where, width, blocks)) return;
+#endif
+  const Index step = triangle_stride(width);
+  for (Index i = 0; i < count; ++i, rows += stride) {
+    double* out = blocks + static_cast<Index>(where[i]) * step;
+    for (Index j = 0; j < width; out += width - j, ++j) {
+      Index c = j;
+      for (; c + kLanes <= width; c += kLanes) {
+        Vector sum = at(out + c - j);
+        add_scaled(rows[j], at(rows + c), sum);
+        to(out + c - j) = sum;
+      }
+      for (; c < width; ++c) out[c - j] += rounded(rows[j] * rows[c]);
+    }
+  }
+}
+
 // `Columns` columns for eight replicates; the sums stay in registers.
 template <std::size_t... I>
 MIV_INLINE void product_columns(const double* w, Index units, const double* b, Index b_stride, double* c, std::index_sequence<I...>) {
@@ -70,16 +127,22 @@ MIV_INLINE void product_columns(const double* w, Index units, const double* b, I
   }
 }
 
+template <std::size_t Most>
+MIV_TARGET void product_piece(const double* w, Index units, const double* b, Index b_stride, Index columns, double* c) {
+  if (columns == static_cast<Index>(Most)) return product_columns(w, units, b, b_stride, c, std::make_index_sequence<Most>());
+  if constexpr (Most > 1) product_piece<Most - 1>(w, units, b, b_stride, columns, c);
+}
+
+// In pieces of nearly equal width: a few columns alone would leave the registers waiting for one another's sums.
 MIV_TARGET void product(const double* w, Index units, const double* b, Index b_stride, Index columns, double* c) {
-  Index j = 0;
-#if MIV_LANES == 8
-  for (; j + 16 <= columns; j += 16) product_columns(w, units, b + j, b_stride, c + j * kAbreast, std::make_index_sequence<16>());
-#endif
-#if MIV_LANES > 2
-  for (; j + 8 <= columns; j += 8) product_columns(w, units, b + j, b_stride, c + j * kAbreast, std::make_index_sequence<8>());
-#endif
-  for (; j + 4 <= columns; j += 4) product_columns(w, units, b + j, b_stride, c + j * kAbreast, std::make_index_sequence<4>());
-  for (; j < columns; ++j) product_columns(w, units, b + j, b_stride, c + j * kAbreast, std::make_index_sequence<1>());
+  constexpr Index kMost = MIV_LANES == 8 ? 16 : MIV_LANES == 4 ? 8 : 4;
+  for (Index pieces = (columns + kMost - 1) / kMost; pieces > 0; --pieces) {
+    const Index now = (columns + pieces - 1) / pieces;
+    product_piece<kMost>(w, units, b, b_stride, now, c);
+    b += now;
+    c += now * kAbreast;
+    columns -= now;
+  }
 }
 
 // 1 / x where x is a pivot and not rounding, else 0: a column that a draw does not have then adds nothing.
@@ -195,9 +258,24 @@ MIV_INLINE void whole(const Bits& bits, Vector& out) {
   out = (Vector)(bits | base) - 0x1p52;
 }
 
+typedef std::uint32_t Words __attribute__((vector_size(4 * MIV_LANES), aligned(4), may_alias));
+
+MIV_TARGET void scale_words(std::uint32_t* words, Index n, std::uint32_t count) {
+  const Bits by = Bits{} + static_cast<long long>(count);
+  for (Index i = 0; i < n; i += kLanes) {
+    Words& now = *reinterpret_cast<Words*>(words + i);
+    now = __builtin_convertvector((__builtin_convertvector(now, Bits) * by) >> 32, Words);
+  }
+}
+
+MIV_TARGET void widen(const std::uint16_t* counts, Index n, double* out) {
+  typedef std::uint16_t Shorts __attribute__((vector_size(2 * MIV_LANES), aligned(2), may_alias));
+  for (Index i = 0; i < n; i += kLanes)
+    to(out + i) = __builtin_convertvector(__builtin_convertvector(*reinterpret_cast<const Shorts*>(counts + i), Ints), Vector);
+}
+
 // -log of (bits + 1/2) / 2^32: exponent and mantissa apart, the mantissa by the series of the inverse hyperbolic tangent. n is a multiple of 8.
 MIV_TARGET void exponentials(const std::uint32_t* bits, Index n, double* out) {
-  typedef std::uint32_t Words __attribute__((vector_size(4 * MIV_LANES), aligned(4), may_alias));
   constexpr double kLog2 = 0.69314718055994530942, kRootHalf = 0.70710678118654752440;
   const Bits mantissa = Bits{} + 0x000FFFFFFFFFFFFFLL, half = Bits{} + 0x3FE0000000000000LL, one = (Bits)(Vector{} + 1.0);
   for (Index i = 0; i < n; i += kLanes) {
@@ -221,20 +299,27 @@ MIV_TARGET void exponentials(const std::uint32_t* bits, Index n, double* out) {
   }
 }
 
-MIV_TARGET double spin(Index rounds, double* sink) {
-  Vector sum[12] = {};
-  const Vector value = Vector{} + 1.0000001;
-  double weight = 0.9999999;
-  for (Index i = 0; i < rounds; ++i)
-    for (int j = 0; j < 12; ++j) {
-      Vector product = value * weight;
-      __asm__("" : "+x"(product));
-      sum[j] += product;
-    }
-  for (int j = 0; j < 12; ++j) sink[0] += sum[j][0];
-  return 2.0 * 12 * kLanes * static_cast<double>(rounds);
+// Every product is of two registers and goes into a sum of its own; the compiler is told that the factors change, or it would take the products out
+// of the loop.
+template <std::size_t... I>
+MIV_INLINE double spin_sums(Index rounds, double* sink, std::index_sequence<I...>) {
+  constexpr std::size_t kWeights = sizeof...(I) / 2;
+  Vector sum[sizeof...(I)] = {}, value[2] = {Vector{} + 1.0000001, Vector{} + 0.9999999}, weight[kWeights];
+  for (std::size_t i = 0; i < kWeights; ++i) weight[i] = Vector{} + (1 + 1e-7 * static_cast<double>(i));
+  for (Index i = 0; i < rounds; ++i) {
+#if MIV_X86
+    __asm__ volatile("" : "+v"(value[0]), "+v"(value[1]));
+#endif
+    (add_product(value[I % 2], weight[I / 2], sum[I]), ...);
+  }
+  for (const Vector& one : sum) sink[0] += one[0];
+  return 2.0 * sizeof...(I) * kLanes * static_cast<double>(rounds);
 }
 
-constexpr Kernels kTable = {add_outer, product, fold_group, solve_draws, exponentials, spin};
+MIV_TARGET double spin(Index rounds, double* sink) {
+  return spin_sums(rounds, sink, std::make_index_sequence<MIV_LANES == 8 ? 16 : 8>());
+}
+
+constexpr Kernels kTable = {add_outer, add_triangles, product, fold_group, solve_draws, exponentials, scale_words, widen, spin};
 
 #include "vector_end.h"

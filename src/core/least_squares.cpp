@@ -174,7 +174,7 @@ MatrixXd root_of_rows(const Design& design, const Frame& frame, const Workers& w
   return root;
 }
 
-Factor factorise(const Design& design, const VectorXd& reference, bool wide, const Workers& workers) {
+Factor factorise(const Design& design, const VectorXd& reference, bool wide, const Workers& workers, const MakeMoments& make) {
   Factor out;
   out.frame = wide ? full_frame(design) : sample_frame(design);
   VectorXd before = reference;
@@ -182,11 +182,11 @@ Factor factorise(const Design& design, const VectorXd& reference, bool wide, con
     const VectorXd spread = absorb_groups(design, out.frame, workers);
     if (before.size() == 0) before = spread.cwiseQuotient(out.frame.scale.cwiseAbs2());
   }
-  Moments moments = compute_moments(design, out.frame, workers);
+  Moments moments = make(design, out.frame, workers);
   out.n = moments.n;
   out.finite = moments.finite();
   if (!out.finite || out.n == 0) return out;
-  if (recentre(design, moments, out.frame)) moments = compute_moments(design, out.frame, workers);
+  if (recentre(design, moments, out.frame)) moments = make(design, out.frame, workers);
   const double weight = design.constant() ? moments.cross(0, 0) : 0.0;
   const DropRule rule = drop_rule(design, out.frame, weight, before);
   out.reference = rule.reference;

@@ -46,8 +46,10 @@ struct Factor {
   bool finite = true;  // false: a value was missing, infinite or overflowed; nothing else is set
 };
 
-// `reference` as in DropRule for columns whose effects were absorbed outside (else empty); wide asks for full_frame.
-Factor factorise(const Design& design, const VectorXd& reference, bool wide, const Workers& workers);
+// `reference` as in DropRule for columns whose effects were absorbed outside (else empty); wide asks for full_frame. make() is compute_moments()
+// or something that takes more along from the same pass; it is called again where the frame had to move.
+using MakeMoments = std::function<Moments(const Design&, const Frame&, const Workers&)>;
+Factor factorise(const Design& design, const VectorXd& reference, bool wide, const Workers& workers, const MakeMoments& make = compute_moments);
 
 }  // namespace miv
 

@@ -14,6 +14,7 @@ namespace {
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 constexpr double kTaskFlops = 2e8;  // of one thread between two looks at the user's interrupt: about 10 ms
+constexpr double kPickCost = 50;    // of a unit's weight, in such operations
 
 // Eight replicates: their weights, their sums, and the group that is being summed.
 struct Octet {
@@ -85,9 +86,9 @@ class Adder {
   std::vector<int> unit_;
 };
 
-// How many octets and items are worked on at a time.
+// How many octets and items are worked on at a time; apart: an octet is one task from its weights to its end, and no thread touches another's.
 struct Plan {
-  bool stored;
+  bool stored, apart;
   Index octets, items;
 };
 
@@ -97,6 +98,7 @@ Plan plan_of(const ItemColumns& items, const ResampleRequest& request, int threa
   Plan plan{};
   plan.stored = all <= request.memory / 2;
   const double room = request.memory / 2, work = 16 * static_cast<double>(items.columns) * static_cast<double>(items.items);
+  plan.apart = plan.stored && work + kPickCost * kAbreast * static_cast<double>(items.units) <= kTaskFlops;
   plan.items = plan.stored ? items.items : std::max(kStripUnits, static_cast<Index>(room / 4 / numbers) / kStripUnits * kStripUnits);
   // Between two looks at the user's interrupt no thread is to work on much more than kTaskFlops.
   const double want = plan.stored ? std::max(2.0 * threads, threads * kTaskFlops / work) : 128;
@@ -145,30 +147,56 @@ void multiply_octets(const ItemColumns& items, Multiply multiply, Octets& octets
     for (Index j = 0; j < items.columns; ++j) octets[at(r / kAbreast)]->sums[at(j * kAbreast + r % kAbreast)] += sums[at(r * items.stride + j)];
 }
 
+bool multiplies_elsewhere(const ItemColumns& items, const ResampleRequest& request) {
+  return request.multiply && !items.group && !items.unit && items.squared == items.columns;
+}
+
+// One octet from its weights to its end.
+void sum_apart(const ItemColumns& items, const ResampleRequest& request, Index first, const double* values, const TakeSums& take) {
+  Octet octet(items, request);
+  Adder adder(items);
+  octet.weights.prepare(first, items.unit != nullptr);
+  for (Index lane = 0; lane < kAbreast; ++lane) octet.weights.draw(lane);
+  adder.add(octet, 0, items.items, values);
+  if (items.group) adder.close(octet);
+  take(first, octet.sums.data());
+}
+
+// Octets together: the weights of all, then the items piece by piece.
+void sum_together(const ItemColumns& items, const ResampleRequest& request, const Plan& plan, Index first, Index count, Buffer& values, const TakeSums& take, const Workers& workers) {
+  const bool elsewhere = multiplies_elsewhere(items, request);
+  Octets octets(at(count));
+  for (auto& octet : octets) octet = std::make_unique<Octet>(items, request);
+  draw_weights(items, first, octets, workers);
+  for (Index from = 0; from < items.items; from += plan.items) {
+    const Index to = std::min(items.items, from + plan.items);
+    if (!plan.stored) fill_items(items, from, to, values, workers);
+    if (elsewhere) multiply_octets(items, request.multiply, octets, from, to, values.data());
+    else parallel_for(count, workers.threads, [&](Index o) { Adder(items).add(*octets[at(o)], from, to, values.data()); });
+    if (workers.poll) workers.poll();
+  }
+  parallel_for(count, workers.threads, [&](Index o) {
+    if (items.group) Adder(items).close(*octets[at(o)]);
+    take(first + o * kAbreast, octets[at(o)]->sums.data());
+  });
+}
+
 }  // namespace
 
 DrawReport sum_draws(const ItemColumns& items, const ResampleRequest& request, const TakeSums& take, const Workers& workers) {
   require(request.draws > 0, "there must be a draw");
   const Plan plan = plan_of(items, request, workers.threads);
-  const bool elsewhere = request.multiply && !items.group && !items.unit && items.squared == items.columns;
+  const bool elsewhere = multiplies_elsewhere(items, request);
   Buffer values;
   if (plan.stored) fill_items(items, 0, items.items, values, workers);
   for (Index first = 0; first < request.draws; first += plan.octets * kAbreast) {
     const Index count = std::min(plan.octets, (request.draws - first + kAbreast - 1) / kAbreast);
-    Octets octets(at(count));
-    for (auto& octet : octets) octet = std::make_unique<Octet>(items, request);
-    draw_weights(items, first, octets, workers);
-    for (Index from = 0; from < items.items; from += plan.items) {
-      const Index to = std::min(items.items, from + plan.items);
-      if (!plan.stored) fill_items(items, from, to, values, workers);
-      if (elsewhere) multiply_octets(items, request.multiply, octets, from, to, values.data());
-      else parallel_for(count, workers.threads, [&](Index o) { Adder(items).add(*octets[at(o)], from, to, values.data()); });
+    if (plan.apart && !elsewhere) {
+      parallel_for(count, workers.threads, [&](Index o) { sum_apart(items, request, first + o * kAbreast, values.data(), take); });
       if (workers.poll) workers.poll();
+    } else {
+      sum_together(items, request, plan, first, count, values, take, workers);
     }
-    parallel_for(count, workers.threads, [&](Index o) {
-      if (items.group) Adder(items).close(*octets[at(o)]);
-      take(first + o * kAbreast, octets[at(o)]->sums.data());
-    });
     if (workers.progress) workers.progress(static_cast<double>(std::min(request.draws, first + count * kAbreast)) / static_cast<double>(request.draws));
   }
   DrawReport report;
@@ -184,7 +212,7 @@ double measure_rate() {
   double sink = 0, best = 0;
   for (int i = 0; i < 5; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    const double flops = spin(20000, &sink);
+    const double flops = spin(5000, &sink);
     best = std::max(best, flops / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return sink == 0 ? 0 : best;

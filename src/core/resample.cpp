@@ -1,5 +1,6 @@
 #include "resample.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -13,17 +14,14 @@ namespace {
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
-constexpr Index kKeptNumbers = 1 << 24;  // blocks of up to 128 MB are made in one pass over the rows; larger ones strip by strip
-
-// Columns of zeros make up the last vector: a few columns alone would cost as much as a full one.
-Index whole_vectors(Index columns) { return (columns + 7) / 8 * 8; }
-
 // Where blocks come from: kept, or made when asked for.
 class BlockSource {
  public:
-  BlockSource(const Design& design, const Factor& factor, const Orthonormal& rows, const Groups& clusters, bool by_group, const Workers& workers)
+  BlockSource(const Design& design, const Factor& factor, const Orthonormal& rows, const Groups& clusters, bool by_group, const Workers& workers, const FrameBlocks& taken)
       : rows_(rows) {
-    if (clusters.ids && !by_group && clusters.count * block_columns(rows.basis(), rows.width()) <= kKeptNumbers) {
+    if (!taken.values.empty() && factor.path == Path::kCrossProducts) {
+      blocks_ = std::make_unique<Blocks>(turn_blocks(taken, rows, workers));
+    } else if (clusters.ids && !by_group && keeps_blocks(clusters.count, rows.basis(), rows.width())) {
       blocks_ = std::make_unique<Blocks>(cluster_blocks(design, factor, rows, clusters, workers));
     } else {
       stream_ = std::make_unique<BlockStream>(design, factor, rows, clusters, by_group);
@@ -40,7 +38,7 @@ class BlockSource {
     ItemColumns out;
     out.items = items();
     out.units = blocks_ ? blocks_->units : stream_->units();
-    out.columns = out.squared = whole_vectors(block_columns(rows_.basis(), rows_.width()));
+    out.columns = out.squared = block_columns(rows_.basis(), rows_.width());
     out.stride = stride();
     out.fill = [this](Index from, Index to, double* to_columns) { fill(from, to, to_columns); };
     if (stream_ && !stream_->own_units()) out.unit = [this](Index item) { return stream_->unit(item); };
@@ -61,9 +59,9 @@ class BlockSource {
 }  // namespace
 
 Drawn draw_coefficients(const Design& design, const Factor& factor, const TslsFit& fit, const ToUser& user, const Groups& clusters,
-                        bool by_group, const ResampleRequest& request, const Workers& workers) {
+                        bool by_group, const ResampleRequest& request, const Workers& workers, const FrameBlocks& taken) {
   const Orthonormal rows = orthonormal_rows(design, factor, fit);
-  const BlockSource source(design, factor, rows, clusters, by_group, workers);
+  const BlockSource source(design, factor, rows, clusters, by_group, workers, taken);
   const Index k = rows.exogenous + rows.beliefs;
   // Controls come out orthonormal: back to the frame's, then to the user's units.
   const MatrixXd root = fit.root.topLeftCorner(rows.exogenous, rows.exogenous);
@@ -86,6 +84,23 @@ Drawn draw_coefficients(const Design& design, const Factor& factor, const TslsFi
       }
   };
   out.report = sum_draws(source.columns(), request, take, workers);
+  return out;
+}
+
+MatrixXd summarise_draws(const double* draws, Index rows, Index low, Index high, const VectorXd& nulls, const Workers& workers) {
+  require(0 <= low && low <= high && high < rows, "an order statistic lies outside the draws");
+  MatrixXd out(4, nulls.size());
+  parallel_for(nulls.size(), workers.threads, [&](Index j) {
+    Buffer x(draws + j * rows, draws + (j + 1) * rows);
+    Index most = 0, least = 0;
+    for (const double value : x) most += value <= nulls[j], least += value >= nulls[j];
+    std::nth_element(x.begin(), x.begin() + high, x.end());
+    out(1, j) = x[at(high)];
+    std::nth_element(x.begin(), x.begin() + low, x.begin() + high + 1);
+    out(0, j) = x[at(low)];
+    out(2, j) = static_cast<double>(most);
+    out(3, j) = static_cast<double>(least);
+  });
   return out;
 }
 
@@ -283,10 +298,10 @@ ItemColumns wild_items(const BlockSource& source, const WildColumns& wild) {
 }  // namespace
 
 WildDrawn draw_wild(const Design& design, const Factor& factor, const TslsFit& fit, const Groups& clusters, const VectorXd& nulls,
-                    const ResampleRequest& request, const Workers& workers) {
+                    const ResampleRequest& request, const Workers& workers, const FrameBlocks& taken) {
   require(fit.beliefs.size() == 1, "the wild bootstrap is for one belief");
   const Orthonormal rows = orthonormal_rows(design, factor, fit);
-  const BlockSource source(design, factor, rows, clusters, false, workers);
+  const BlockSource source(design, factor, rows, clusters, false, workers, taken);
   const WildColumns wild(rows);
   const WildFixed fixed = sum_fixed(source, wild, workers);
   std::vector<WildNull> at_null;

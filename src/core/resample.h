@@ -13,9 +13,14 @@ struct Drawn {
 };
 
 // Coefficients in the user's units, one row per draw, in the order of TslsFit. clusters without ids: rows are drawn. by_group: the
-// absorbed effect is estimated again in every draw (needed where a group has members of several units).
+// absorbed effect is estimated again in every draw (needed where a group has members of several units). taken: blocks of these clusters, where the
+// pass that made the factor took them along; else the rows are read again.
 Drawn draw_coefficients(const Design& design, const Factor& factor, const TslsFit& fit, const ToUser& user, const Groups& clusters,
-                        bool by_group, const ResampleRequest& request, const Workers& workers);
+                        bool by_group, const ResampleRequest& request, const Workers& workers, const FrameBlocks& taken = FrameBlocks());
+
+// Of each column of finite draws: the order statistics number low and high (0-based, low <= high), and how many draws are at most and at least
+// the null. column by column: low, high, at most, at least.
+MatrixXd summarise_draws(const double* draws, Index rows, Index low, Index high, const VectorXd& nulls, const Workers& workers);
 
 // Cross-products that give the wild t statistic at any null value: e = instruments + 2 columns (instruments, belief, outcome, the last
 // two net of the instruments), all net of the controls.
@@ -50,7 +55,7 @@ struct WildDrawn {
   DrawReport report;
 };
 WildDrawn draw_wild(const Design& design, const Factor& factor, const TslsFit& fit, const Groups& clusters, const VectorXd& nulls,
-                    const ResampleRequest& request, const Workers& workers);
+                    const ResampleRequest& request, const Workers& workers, const FrameBlocks& taken = FrameBlocks());
 
 }  // namespace miv
 

@@ -2,13 +2,11 @@
 
 #include <cmath>
 
+#include "instruction_sets.h"
 #include "kernels.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if MIV_X86
 #include <immintrin.h>
-#define MIV_HAS_AVX2_RNG 1
-#else
-#define MIV_HAS_AVX2_RNG 0
 #endif
 
 namespace miv {
@@ -41,7 +39,7 @@ void span_portable(std::uint64_t seed, std::uint64_t replicate, std::uint64_t fi
   }
 }
 
-#if MIV_HAS_AVX2_RNG
+#if MIV_X86
 struct Wide {
   __m256i high, low;
 };
@@ -100,7 +98,7 @@ __attribute__((target("avx2"))) void span_avx2(std::uint64_t seed, std::uint64_t
 void random_words(std::uint64_t seed, std::uint64_t replicate, std::int64_t from, std::int64_t spans, std::uint32_t* out) {
   for (std::int64_t span = 0; span < spans; ++span, out += kSpanWords) {
     const std::uint64_t first = static_cast<std::uint64_t>(8 * (from + span));
-#if MIV_HAS_AVX2_RNG
+#if MIV_X86
     if (uses_avx2()) {
       random_words_avx2(seed, replicate, first, out);
       continue;
@@ -124,7 +122,7 @@ void bayesian_weights(std::uint64_t seed, std::uint64_t replicate, std::int64_t 
   static const Table table = exponential_slices();
   for (std::int64_t span = 0; span < spans; ++span, out += kSpanUnits) {
     const std::uint64_t first = static_cast<std::uint64_t>(8 * (from + span));
-#if MIV_HAS_AVX2_RNG
+#if MIV_X86
     if (uses_avx2()) {
       span_avx2(seed, replicate, first, table, out);
       continue;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "rng.h"
 
@@ -47,7 +48,10 @@ class Words {
 
 void UnitWeights::prepare(Index first, bool gathered) {
   first_ = first;
-  if (scheme_ == Scheme::kPairs) counts_.assign(at(units_ * kAbreast), 0);
+  if (scheme_ == Scheme::kPairs) {
+    counts_.resize(at(units_ * kAbreast));
+    std::memset(counts_.data(), 0, counts_.size() * sizeof counts_[0]);
+  }
   if (scheme_ == Scheme::kBayesian && gathered) reals_.resize(at(units_ * kAbreast));
   if (scheme_ == Scheme::kRademacher || scheme_ == Scheme::kWebb) codes_.resize(at(units_ * kAbreast));
 }
@@ -61,29 +65,40 @@ void UnitWeights::draw(Index lane) {
 
 // As many draws as units, with replacement.
 void UnitWeights::draw_pairs(Index replicate, Index lane) {
+  if (units_ > kManyUnits) return draw_many_pairs(replicate, lane);
+  constexpr Index kSpans = 8, kWords = kSpans * kSpanWords;
   std::uint16_t* counts = counts_.data() + lane;
-  const std::uint64_t units = static_cast<std::uint64_t>(units_);
-  const bool many = units_ > kManyUnits;
-  const Index picks = many ? kSpanWords / 2 : kSpanWords;
+  std::uint32_t words[kWords];
+  for (Index from = 0; from < units_; from += kWords) {
+    const Index count = std::min(kWords, units_ - from), spans = (count + kSpanWords - 1) / kSpanWords;
+    random_words(seed_, static_cast<std::uint64_t>(replicate), from / kSpanWords, spans, words);
+    scale_words(words, spans * kSpanWords, static_cast<std::uint32_t>(units_));
+    for (Index i = 0; i < count; ++i) ++counts[words[i] * static_cast<std::size_t>(kAbreast)];
+  }
+}
+
+// The same from two words each.
+void UnitWeights::draw_many_pairs(Index replicate, Index lane) {
+  std::uint16_t* counts = counts_.data() + lane;
   std::uint32_t words[kSpanWords];
-  for (Index from = 0; from < units_; from += picks) {
-    random_words(seed_, static_cast<std::uint64_t>(replicate), from / picks, 1, words);
-    const Index count = std::min(picks, units_ - from);
+  for (Index from = 0; from < units_; from += kSpanWords / 2) {
+    random_words(seed_, static_cast<std::uint64_t>(replicate), from / (kSpanWords / 2), 1, words);
+    const Index count = std::min<Index>(kSpanWords / 2, units_ - from);
     for (Index i = 0; i < count; ++i) {
-      const std::uint64_t pick = many ? scaled(static_cast<std::uint64_t>(words[2 * i]) << 32 | words[2 * i + 1], units) : static_cast<std::uint64_t>(words[i]) * units >> 32;
-      ++counts[pick * kAbreast];
+      const std::uint64_t bits = static_cast<std::uint64_t>(words[2 * i]) << 32 | words[2 * i + 1];
+      ++counts[scaled(bits, static_cast<std::uint64_t>(units_)) * kAbreast];
     }
   }
 }
 
 // Those of one replicate, every eighth number from out + lane on.
 void UnitWeights::fill_exponentials(Index from, Index to, Index lane, double* out) const {
-  std::uint32_t words[kSpanWords];
-  double values[kSpanWords];
-  for (Index first = from; first < to; first += kSpanWords) {
-    random_words(seed_, static_cast<std::uint64_t>(first_ + lane), first / kSpanWords, 1, words);
-    exponentials(words, kSpanWords, values);
-    const Index count = std::min<Index>(kSpanWords, to - first);
+  std::uint32_t words[kStripUnits];
+  double values[kStripUnits];
+  for (Index first = from; first < to; first += kStripUnits) {
+    random_words(seed_, static_cast<std::uint64_t>(first_ + lane), first / kSpanWords, kStripUnits / kSpanWords, words);
+    exponentials(words, kStripUnits, values);
+    const Index count = std::min(kStripUnits, to - first);
     for (Index i = 0; i < count; ++i) out[(first - from + i) * kAbreast + lane] = values[i];
   }
 }
@@ -104,7 +119,7 @@ void UnitWeights::draw_webb(Index replicate, Index lane) {
 
 void UnitWeights::fill(Index from, Index to, double* out) const {
   const Index begin = from * kAbreast, count = (to - from) * kAbreast;
-  if (scheme_ == Scheme::kPairs) std::copy_n(counts_.begin() + begin, count, out);
+  if (scheme_ == Scheme::kPairs) widen(counts_.data() + begin, count, out);
   if (!reals_.empty()) std::copy_n(reals_.begin() + begin, count, out);
   if (scheme_ == Scheme::kBayesian && reals_.empty())
     for (Index lane = 0; lane < kAbreast; ++lane) fill_exponentials(from, to, lane, out);

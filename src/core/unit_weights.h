@@ -29,6 +29,7 @@ class UnitWeights {
 
  private:
   void draw_pairs(Index replicate, Index lane);
+  void draw_many_pairs(Index replicate, Index lane);
   void draw_signs(Index replicate, Index lane);
   void draw_webb(Index replicate, Index lane);
   void fill_exponentials(Index from, Index to, Index lane, double* out) const;

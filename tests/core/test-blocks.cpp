@@ -55,6 +55,48 @@ TEST_CASE("blocks made a strip at a time are those of the one pass") {
   CHECK(worst_apart(built.blocks(ids, 31), stream) < 1e-12);
 }
 
+TEST_CASE("blocks taken along by the moments' pass are, turned, those of the orthonormal rows") {
+  for (const int controls : {0, 2, 6, 7, 12, 19}) {
+    Data data = simulated(700, controls, 2, 1, 411);
+    data.weights = changed(random_column(700, 412), [](double x) { return 0.1 + std::abs(x); });
+    data.kept.assign(700, 1);
+    for (std::size_t i = 0; i < 700; i += 5) data.kept[i] = 0;
+    const Codes ids = random_codes(700, 31, 413);
+    const Built built(data);
+    miv::FrameBlocks taken = miv::frame_blocks_for(built.design, {ids.data(), 31});
+    const miv::Moments moments = miv::moments_and_blocks(built.design, built.fit.factor.frame, built.workers, taken), plain = miv::compute_moments(built.design, built.fit.factor.frame, built.workers);
+    CHECK(moments.n == plain.n);
+    CHECK((moments.cross - plain.cross).cwiseAbs().maxCoeff() < 1e-11 * plain.cross.cwiseAbs().maxCoeff());
+    const miv::Blocks turned = miv::turn_blocks(taken, built.rows, built.workers), wanted = built.blocks(ids, 31);
+    double worst = 0;
+    for (Index g = 0; g < 31; ++g)
+      for (Index i = 0; i < miv::block_columns(wanted.basis, wanted.width); ++i) worst = std::max(worst, std::abs(turned.block(g)[i] - wanted.block(g)[i]));
+    CHECK(worst < 1e-12);
+  }
+}
+
+TEST_CASE("blocks taken along have the same digits for every kernel and thread count") {
+  for (const int controls : {0, 3, 6, 12}) {
+    const Data data = simulated(50000, controls, 1, 1, 414);
+    const Codes ids = random_codes(50000, 17, 415);
+    const miv::Design design = design_of(data);
+    const miv::Frame frame = miv::sample_frame(design);
+    const auto values = [&](miv::Kernel kernel, int threads) {
+      if (!miv::choose_kernel(kernel)) miv::choose_kernel(miv::Kernel::kBest);
+      miv::FrameBlocks taken = miv::frame_blocks_for(design, {ids.data(), 17});
+      miv::moments_and_blocks(design, frame, {threads, nullptr}, taken);
+      miv::choose_kernel(miv::Kernel::kBest);
+      // Behind a triangle stands what nobody reads.
+      for (Index g = 0; g < 17; ++g) std::fill(taken.values.begin() + g * miv::triangle_stride(taken.width) + miv::block_columns(taken.width, taken.width), taken.values.begin() + (g + 1) * miv::triangle_stride(taken.width), 0.0);
+      return taken.values;
+    };
+    const miv::Buffer best = values(miv::Kernel::kBest, 1);
+    CHECK(values(miv::Kernel::kPortable, 1) == best);
+    CHECK(values(miv::Kernel::kAvx2, 2) == best);
+    CHECK(values(miv::Kernel::kBest, 3) == best);
+  }
+}
+
 TEST_CASE("without clusters every kept row is a unit") {
   Data data = simulated(300, 1, 1, 1, 406);
   data.kept.assign(300, 1);

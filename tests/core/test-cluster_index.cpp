@@ -17,15 +17,22 @@ Codes plain_codes(const std::vector<Label>& labels) {
   return out;
 }
 
-miv::ClusterIndex index_of(const std::vector<miv::Source>& sources, std::size_t rows, const unsigned char* kept = nullptr) {
-  return miv::index_clusters(sources, static_cast<Index>(rows), kept);
+struct Indexed : miv::ClusterCount {
+  std::vector<int> ids;
+};
+
+Indexed index_of(const std::vector<miv::Source>& sources, std::size_t rows, const unsigned char* kept = nullptr) {
+  Indexed out;
+  out.ids.resize(rows);
+  static_cast<miv::ClusterCount&>(out) = miv::index_clusters(sources, static_cast<Index>(rows), kept, out.ids.data());
+  return out;
 }
 
 }  // namespace
 
 TEST_CASE("codes count up from 0 in the order in which labels first appear") {
   const Codes labels{7, -3, 7, 0, -3, 2147483647, 7};
-  const miv::ClusterIndex index = index_of({source_of(labels)}, labels.size());
+  const Indexed index = index_of({source_of(labels)}, labels.size());
   CHECK(index.ids == (Codes{0, 1, 0, 2, 1, 3, 0}));
   CHECK(index.count == 4);
   CHECK(index.missing == 0);
@@ -33,7 +40,7 @@ TEST_CASE("codes count up from 0 in the order in which labels first appear") {
 
 TEST_CASE("minus zero is zero, and any two different doubles are two labels") {
   const Column labels{0.0, -0.0, 1.0, 1.0 + 1e-15, kInfinity, -kInfinity, 5e-324, 0.0};
-  const miv::ClusterIndex index = index_of({source_of(labels)}, labels.size());
+  const Indexed index = index_of({source_of(labels)}, labels.size());
   CHECK(index.ids == (Codes{0, 0, 1, 2, 3, 4, 5, 0}));
 }
 
@@ -43,7 +50,7 @@ TEST_CASE("a missing label has no code and is counted among the kept rows only")
   const Mask kept{1, 1, 1, 0, 1};
   CHECK(index_of({source_of(labels)}, 5).missing == 2);
   CHECK(index_of({source_of(codes)}, 5).ids == (Codes{0, -1, 1, 1, 0}));
-  const miv::ClusterIndex index = index_of({source_of(labels)}, 5, kept.data());
+  const Indexed index = index_of({source_of(labels)}, 5, kept.data());
   CHECK(index.ids == (Codes{0, -1, 1, -1, 0}));
   CHECK(index.missing == 1);
   CHECK(index.count == 2);
@@ -66,14 +73,14 @@ TEST_CASE("people with the same values in every column share a code") {
   const Column real(b.begin(), b.end());
   std::vector<std::vector<int>> triples;
   for (std::size_t i = 0; i < a.size(); ++i) triples.push_back({a[i], b[i], c[i]});
-  const miv::ClusterIndex index = index_of({source_of(a), source_of(real), source_of(c)}, a.size());
+  const Indexed index = index_of({source_of(a), source_of(real), source_of(c)}, a.size());
   CHECK(index.ids == plain_codes(triples));
   CHECK(index.count == 1 + *std::max_element(index.ids.begin(), index.ids.end()));
 }
 
 TEST_CASE("a pair with either label missing has no code") {
   const Codes a{1, kMissing, 1, 2, kMissing}, b{1, 1, kMissing, 1, kMissing};
-  const miv::ClusterIndex index = index_of({source_of(a), source_of(b)}, 5);
+  const Indexed index = index_of({source_of(a), source_of(b)}, 5);
   CHECK(index.ids == (Codes{0, -1, -1, 1, -1}));
   CHECK(index.missing == 3);
   CHECK(index.count == 2);

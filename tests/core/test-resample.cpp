@@ -116,3 +116,14 @@ TEST_CASE("an interrupt between waves stops the draws") {
   CHECK_THROWS_AS(miv::draw_coefficients(problem.design, problem.fit.factor, problem.fit.fit, problem.user, {}, false,
                                          problem.request(Scheme::kPairs, 100000, 1e5), workers), std::runtime_error);
 }
+
+TEST_CASE("the summary of draws counts ties on both sides and gives sorted values") {
+  const std::vector<double> draws{3, 1, 2, 2, 5, 4, 4, 4, 4, 4};
+  VectorXd nulls(2);
+  nulls << 2, 4;
+  const MatrixXd found = miv::summarise_draws(draws.data(), 5, 0, 3, nulls, {2, nullptr});
+  MatrixXd wanted(4, 2);
+  wanted << 1, 4, 3, 4, 3, 5, 4, 5;
+  CHECK(found == wanted);
+  CHECK_THROWS(miv::summarise_draws(draws.data(), 5, 0, 5, nulls, {1, nullptr}));
+}

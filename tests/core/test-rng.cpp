@@ -55,6 +55,21 @@ TEST_CASE(
   CHECK(std::unique(best.begin(), best.end()) - best.begin() == 16);
 }
 
+TEST_CASE("words have the same bits under every kernel and however many spans are asked for") {
+  for (const std::int64_t from : {std::int64_t{0}, std::int64_t{3}, (std::int64_t{1} << 29) - 2, (std::int64_t{1} << 33) + 1}) {
+    const std::size_t n = static_cast<std::size_t>(7 * miv::kSpanWords);
+    std::vector<std::uint32_t> best(n), portable(n), single(n);
+    miv::random_words(5, 9, from, 7, best.data());
+    for (std::int64_t span = 0; span < 7; ++span) miv::random_words(5, 9, from + span, 1, single.data() + span * miv::kSpanWords);
+    miv::choose_kernel(miv::Kernel::kPortable);
+    miv::random_words(5, 9, from, 7, portable.data());
+    miv::choose_kernel(miv::Kernel::kBest);
+    CHECK(best == portable);
+    CHECK(single == portable);
+    CHECK(portable[8 + 2] == miv::philox(5, static_cast<std::uint64_t>(8 * from + 2), 9)[1]);
+  }
+}
+
 TEST_CASE("weights of spans beyond four thousand million units have the same bits under every kernel") {
   std::vector<float> best(256), portable(256);
   const std::int64_t far = std::int64_t{1} << 33;

@@ -132,6 +132,17 @@ test_that("the percentile interval leaves out zero exactly when its p value is a
   }
 })
 
+test_that("counted in the core, interval and p value are those of the plain way, ties included", {
+  draws <- cbind(round(qnorm(seq(0.002, 0.998, length.out = 499)), 2), sqrt(1:499), 7)
+  nulls <- c(0.01, 15, 7)
+  internal <- asNamespace("miv")
+  for (level in c(0.5, 0.95, 0.99)) {
+    found <- internal$percentiles(draws, nulls, level)
+    expect_identical(found$interval, internal$percentile_interval(draws, level))
+    expect_identical(found$p.value, vapply(1:3, function(j) internal$percentile_p(draws[, j], nulls[j]), 0))
+  }
+})
+
 test_that("the percentile interval and its p value are the order statistics that the help names", {
   fit <- quiet(tsls(y ~ w | x ~ z, panel(), vcov = ~ g))
   drawn <- resample(fit, "pairs", R = 199, seed = 3, null = 0.9)
