@@ -94,7 +94,7 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' @export
 resample <- function(fit, scheme = NULL, R = 9999, seed = NULL, null = 0, level = 0.95, points = "rademacher", tails = "symmetric", cluster = NULL, interval = TRUE, ...) {
   check_dots(dot_names(...), setdiff(names(formals(resample)), "..."))
-  if (inherits(fit, "miv_set")) return(each_fit(fit, resample, scheme, R, seed, null, level, points, tails, cluster, interval))
+  if (inherits(fit, "miv_set")) return(set_results(fit, each_fit(fit, resample, scheme, R, seed, null, level, points, tails, cluster, interval)))
   request <- check_resample(fit, scheme, R, null, level, points, tails)
   request$interval <- isTRUE(check_flag(interval, "interval"))
   request$units <- read_units(fit, cluster)
