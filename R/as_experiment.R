@@ -30,7 +30,7 @@
 #'
 #' Dates, times, factors and numbers are left as they are (a factor in a numeric role is read as its text). Numeric roles in which a code such as -99 or 999 lies apart from everything else give a warning; `missing_values = -99` makes it missing. Expressions in roles see the converted columns.
 #'
-#' @param data A data frame, or the path of a CSV file (comma separated, UTF-8).
+#' @param data A data frame, or the path of a CSV file (UTF-8; commas, semicolons or tabs between columns).
 #' @param belief,prior,signal,arm,cluster,strata,weights,probability Roles, as in [info_experiment()].
 #' @param ... The other arguments of [info_experiment()]: `base`, `units`, `direction`.
 #' @param numbers,categories Columns with value labels that stay numbers, or become factors, against the rule: a one-sided formula (`~ trust + support`) or names.
@@ -87,7 +87,14 @@ read_file <- function(path) {
   kind <- tolower(sub("^.*[.]", "", path))
   reader <- c(dta = "haven::read_dta", sav = "haven::read_sav", sas7bdat = "haven::read_sas", rds = "readRDS", xlsx = "readxl::read_excel")
   if (kind %in% names(reader)) abort_miv("no_file", "`%s` is no CSV file; read it first, `as_experiment(%s(\"%s\"), ...)`.", basename(path), reader[[kind]], basename(path))
-  utils::read.csv(path, colClasses = "character", check.names = FALSE, na.strings = character(), fileEncoding = "UTF-8-BOM", stringsAsFactors = FALSE)
+  utils::read.csv(path, sep = separator_of(path), colClasses = "character", check.names = FALSE, na.strings = character(), fileEncoding = "UTF-8-BOM", stringsAsFactors = FALSE)
+}
+
+# The mark that stands most often in the line of names.
+separator_of <- function(path) {
+  marks <- c(",", ";", "\t")
+  line <- readLines(path, n = 1, warn = FALSE)
+  marks[which.max(vapply(marks, function(mark) lengths(regmatches(line, gregexpr(mark, line, fixed = TRUE))), 0L))]
 }
 
 kImportId <- "^\\s*\\{\\s*[\"']{1,2}ImportId"

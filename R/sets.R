@@ -14,7 +14,7 @@ set_key <- function(set) {
 # The same set with other fits in its places.
 like_set <- function(set, fits) new_set(stats::setNames(fits, names(set)), set_key(set), attr(set, "by"), attr(set, "left_out"), attr(set, "missing"))
 
-each_fit <- function(set, f, ...) lapply(unclass(set), f, ...)
+each_fit <- function(set, f, ...) lapply(as.list.miv_set(set), f, ...)
 
 outcome_of <- function(fit) deparse_one(fit$formula[[2]])
 
@@ -123,6 +123,9 @@ unrowed <- function(frame) {
 #' @param row.names,optional As in [as.data.frame()].
 #' @export
 as.data.frame.miv_set <- function(x, row.names = NULL, optional = FALSE, ...) tidy(x, ...)
+
+#' @export
+as.list.miv_set <- function(x, ...) stats::setNames(unclass(x)[seq_along(x)], names(x))
 
 # Rows of each fit's frame, with its row of the key before them.
 stack_frames <- function(key, frames) {

@@ -69,6 +69,17 @@ test_that("people and clusters have one weight in every fit of a draw, though ou
   }
 })
 
+test_that("absorbed effects are estimated again in every joint draw, as dummies would be", {
+  d <- families()
+  d$room <- d$g %% 4
+  d$bed <- with_seed(1, sample(3, nrow(d), TRUE))
+  for (vcov in list("HC1", ~ g)) for (scheme in c("pairs", "wild")) {
+    draw <- function(formula) attr(quietly(adjust_p(tsls(formula, d, vcov = vcov), R = 30, seed = 2, scheme = scheme)), "draws")
+    expect_equal(draw(c(y1, y2) ~ w | bed | x ~ z), draw(c(y1, y2) ~ w + factor(bed) | x ~ z), tolerance = 1e-8)
+    expect_equal(draw(c(y1, y2) ~ w | room | x ~ z), draw(c(y1, y2) ~ w + factor(room) | x ~ z), tolerance = 1e-8)
+  }
+})
+
 test_that("wild statistics are on the fits' own errors, whoever else is in the union", {
   fits <- family_fits(vcov = ~ g)
   p <- adjust_p(fits, R = 49, seed = 1)

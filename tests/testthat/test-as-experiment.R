@@ -87,6 +87,16 @@ test_that("a file of the real experiment with everything as text gives its fit",
   expect_identical(nobs(read_both(raw, as_experiment)), nobs(read_both(d, info_experiment)))
 })
 
+test_that("files with semicolons or tabs between columns are read too", {
+  d <- clean_survey()
+  for (mark in c(";", "\t")) {
+    file <- tempfile(fileext = ".csv")
+    utils::write.table(d, file, sep = mark, dec = if (mark == ";") "," else ".", row.names = FALSE, na = "")
+    expect_identical(coef(miv(outcome ~ age, read(file))), coef(miv(outcome ~ age, describe(d))))
+    unlink(file)
+  }
+})
+
 # ---- numbers as text ----
 
 numbers <- function(...) miv:::read_numbers(c(...))
