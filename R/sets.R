@@ -35,6 +35,8 @@ is_set <- function(x) inherits(x, "miv_set")
 #' name given to `c()`), `outcome` (where there are several, and after `c()`), and one column per variable of `by`, under its own name and with its own values. A variable of
 #' `by` called as a column that is there anyway (`term`, `exposure`, ...) has `by_` put in front.
 #'
+#' Packages that take a plain list of fits (`modelsummary::modelsummary()`, `texreg::screenreg()`, ...) are given `as.list(fits)`.
+#'
 #' @param ... Fits of [miv()], [tsls()], [ols()] and so on, or sets of them; names become those of the set, `(1)`, `(2)` where there are none.
 #' @return A `miv_set`: a named list of fits. `attr(fits, "key")` is the data frame of what the names mean, one row per fit.
 #' @section Errors: `miv_error_not_a_fit` where something else is among the arguments, `miv_error_duplicated_name`.

@@ -81,13 +81,16 @@ test_that("absorbed effects are estimated again in every joint draw, as dummies 
 })
 
 test_that("wild statistics are on the fits' own errors, whoever else is in the union", {
-  fits <- family_fits(vcov = ~ g)
+  d <- families()
+  d$y2[d$g <= 3] <- NA
+  fits <- family_fits(d, vcov = ~ g)
   p <- adjust_p(fits, R = 49, seed = 1)
   expect_identical(attr(p, "scheme"), "wild")
   expect_close(p$statistic, vapply(fits, function(fit) summary(fit)$coefficients[1, 3], 0), 1e-9)
   expect_close(p$std.error, vapply(fits, function(fit) std_errors(fit)[[1]], 0), 1e-9)
   people <- adjust_p(family_fits(), R = 49, seed = 1, scheme = "wild")
   expect_close(people$std.error, vapply(family_fits(), function(fit) std_errors(fit)[[1]], 0), 1e-9)
+  expect_close(people$statistic, vapply(family_fits(), function(fit) summary(fit)$coefficients[1, 3], 0), 1e-9)
 })
 
 test_that("where everybody is in every fit the draws are those of resample()", {

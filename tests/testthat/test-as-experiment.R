@@ -161,6 +161,8 @@ test_that("other text columns: wholly numeric ones become numbers, codes, labels
   expect_type(experiment$data$income, "character")
   expect_identical(is.na(experiment$data$note), rep(c(TRUE, FALSE), length.out = n))
   expect_identical(length(unique(experiment$data$town)), 3L)
+  d$town <- rep(c("1", "1.0", "2"), length.out = n)
+  expect_identical(length(unique(read(d, cluster = ~town)$data$town)), 3L)
   expect_match(said(as_experiment(d, belief = ~posterior, prior = ~prior, signal = 10, arm = ~arm)), "`income` stays text: 1 of 600 entries are not numbers, such as `about 10`")
 })
 
@@ -229,6 +231,7 @@ test_that("\"don't know\" is an answer among categories unless its code says oth
   d <- read(raw)$data
   expect_identical(levels(d$vote), c("left", "right", "Don't know"))
   expect_identical(levels(d$vote2), c("left", "right"))
+  expect_false(anyNA(d$vote))
   expect_identical(sum(is.na(d$vote2)), 200L)
 })
 
