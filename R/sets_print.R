@@ -1,9 +1,9 @@
 # A set of fits as one table: fits in columns, coefficients in rows; and its summary, fits in rows.
 
-kMostRows <- 20
+kMostShown <- 20
 
 # Numbers of the table before anything is text: coefficients and standard errors, terms x fits, and what stands below them.
-set_table <- function(set, all = FALSE) {
+fits_numbers <- function(set, all = FALSE) {
   fits <- unclass(set)[seq_along(set)]
   shown <- lapply(fits, function(fit) if (all) names(fit$coefficients) else setdiff(names(fit$coefficients), fit$levels))
   effects <- unique(unlist(lapply(fits, effect_names)))
@@ -24,9 +24,9 @@ print.miv_set <- function(x, digits = 3, all = FALSE, vcov = NULL, ...) {
   set <- if (is.null(vcov)) x else like_set(x, each_fit(x, with_vcov, vcov = vcov))
   print_words(set_title(set))
   cat("\n")
-  table <- set_table(set, all)
-  hidden <- if (all) 0 else max(0, nrow(table$estimate) - kMostRows)
-  print_blocks(set_text(set, table, nrow(table$estimate) - hidden, max(2, digits)))
+  table <- fits_numbers(set, all)
+  hidden <- if (all) 0 else max(0, nrow(table$estimate) - kMostShown)
+  print_blocks(fits_text(set, table, nrow(table$estimate) - hidden, max(2, digits)))
   if (hidden > 0) print_words(sprintf("... and %d more coefficients; `print(fits, all = TRUE)` shows them.", hidden))
   cat("\n")
   print_set_notes(set)
@@ -60,7 +60,7 @@ left_out_group <- function(row, by) {
 # ---- text ----
 
 # A matrix of text, with the heads of its columns: list(head, body); rows of both are named.
-set_text <- function(set, table, rows, digits) {
+fits_text <- function(set, table, rows, digits) {
   decimals <- vapply(seq_len(rows), function(i) row_decimals(table$std.error[i, ], digits), 0)
   cell <- function(m, i, wrap) ifelse(is.na(m[i, ]), "", sprintf(wrap, fixed(m[i, ], decimals[i])))
   lines <- unlist(lapply(seq_len(rows), function(i) list(cell(table$estimate, i, "%s"), cell(table$std.error, i, "(%s)"))), recursive = FALSE)
@@ -177,7 +177,7 @@ set_extent <- function(set, one_outcome) {
 print.summary.miv_set <- function(x, digits = max(3, getOption("digits") - 3), ...) {
   print_words(x$title)
   cat("\n")
-  print_frame(set_frame(x, digits))
+  print_frame(set_frame(x$table, digits, x$conf.level))
   cat("\n")
   kinds <- unique(vapply(x$summaries, function(s) vcov_words(s$vcov_kind), ""))
   print_line("Std. errors", paste0(if (length(kinds) == 1) kinds else vcov_of_several(x$summaries), "."))
@@ -201,24 +201,25 @@ equal_lines <- function(equal, digits) {
   paste(sub("^Test that the effect of ", "", lines), collapse = " ")
 }
 
-set_frame <- function(x, digits) {
-  table <- x$table
+# table: of a summary.
+set_frame <- function(table, digits, level) {
   number <- function(v) mapply(function(x, error) fixed(x, decimals_for(error, digits - 1)), v, table$std.error)
   shown <- cbind(estimate = number(table$estimate), "std. error" = number(table$std.error),
                  interval = sprintf("%s to %s", number(table$conf.low), number(table$conf.high)), p = format.pval(table$p.value, digits = 3, eps = 1e-4),
                  people = big_number(table$nobs), F = ifelse(is.na(table$first_stage_F), "", show_f(table$first_stage_F)))
-  colnames(shown)[3] <- paste0(format(100 * x$conf.level), "% interval")
-  if (anyDuplicated(x$labels) || length(unique(table$term)) > 1) shown <- cbind(term = table$term, shown)
+  colnames(shown)[3] <- paste0(format(100 * level), "% interval")
+  if (length(unique(table$term)) > 1) shown <- cbind(term = table$term, shown)
   if (all(is.na(table$first_stage_F))) shown <- shown[, colnames(shown) != "F", drop = FALSE]
-  name_rows(shown, x)
+  name_rows(shown, table[seq_len(match("term", names(table)) - 1)])
 }
 
 # The one column that tells the fits apart names the rows; of several the others stand beside it.
-name_rows <- function(shown, x) {
-  key <- x$table[seq_len(match("term", names(x$table)) - 1)]
-  key <- key[vapply(key, function(column) length(unique(column)) > 1, NA)]
-  if (ncol(key) < 2) {
-    rownames(shown) <- shorten(x$labels, 28)
+name_rows <- function(shown, key) {
+  differs <- vapply(key, function(column) length(unique(column)) > 1, NA)
+  key <- key[if (any(differs)) differs else 1]
+  if (ncol(key) == 1) {
+    own <- vapply(as.list(key[[1]]), value_text, "")
+    rownames(shown) <- shorten(if (names(key) %in% c("outcome", "fit")) own else sprintf("%s = %s", names(key), own), 28)
     return(shown)
   }
   text <- vapply(key, function(column) shorten(vapply(as.list(column), value_text, ""), 20), character(nrow(key)))
