@@ -147,6 +147,9 @@
 #' miv(c(pay_claim, learning_rate) ~ age, inflation_survey, belief = "posterior", prior = "prior",
 #'     signal = 5, arm = "told", vcov = "HC3")
 #'
+#' # Subgroups, and whether the effect is the same in them:
+#' equal_effects(miv(pay_claim ~ age, experiment, by = ~ region))
+#'
 #' # Any function of the gap; several informed arms:
 #' coef(miv(pay_claim ~ 1, experiment, exposure = function(gap) tanh(gap / 3)))[1]
 #' arms <- simulate_experiment(1000, signal = c(low = 7, high = 11), seed = 1)

@@ -45,7 +45,7 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' **Memory.** Weights and cross-products together stay below `options(miv.memory = 512)` megabytes, whatever R and the number of clusters; the draws
 #' themselves come on top (8 bytes each).
 #'
-#' @param fit A fit of [miv()] or [tsls()]. Several outcomes give a list of results.
+#' @param fit A fit of [miv()] or [tsls()]. A set of fits gives [miv_results]; for p values of several effects together see [adjust_p()].
 #' @param scheme `"pairs"`, `"bayesian"`, `"wild"` or `"permutation"`. `NULL`: `"wild"` when the fit is clustered, else `"pairs"`.
 #' @param R Number of draws.
 #' @param seed A whole number, or `NULL` for one from R's generator.

@@ -65,7 +65,7 @@ fits_text <- function(set, table, rows, digits) {
   cell <- function(m, i, wrap) ifelse(is.na(m[i, ]), "", sprintf(wrap, fixed(m[i, ], decimals[i])))
   lines <- unlist(lapply(seq_len(rows), function(i) list(cell(table$estimate, i, "%s"), cell(table$std.error, i, "(%s)"))), recursive = FALSE)
   body <- do.call(rbind, lines)
-  rownames(body) <- as.vector(rbind(shorten(rownames(table$estimate)[seq_len(rows)], 28), ""))
+  rownames(body) <- as.vector(rbind(shorten(rownames(table$estimate)[seq_len(rows)], 28), " "))
   # A bracket hangs over to the right, so that digits stand below digits.
   odd <- seq_len(nrow(body)) %% 2 == 1
   body[odd, ] <- paste0(body[odd, ], " ")
@@ -110,7 +110,7 @@ effect_lines <- function(set) {
   stats::setNames(lines, sprintf("Effects of `%s`", labels))
 }
 
-# As many columns side by side as the console is wide.
+# As many columns side by side as the console is wide. A row that no column of a block has is left out there; rows without a name part the table.
 print_blocks <- function(text) {
   all <- rbind(text$head, text$body)
   names <- rownames(all)
@@ -120,7 +120,8 @@ print_blocks <- function(text) {
   for (b in unique(block)) {
     if (b > 1) cat("\n")
     at <- which(block == b)
-    for (i in seq_len(nrow(all))) cat_row(names[i], all[i, at], left, wide[at])
+    empty <- nzchar(names) & !apply(all[, at, drop = FALSE], 1, function(cells) any(nzchar(trimws(cells))))
+    for (i in which(!empty)) cat_row(names[i], all[i, at], left, wide[at])
   }
 }
 

@@ -70,6 +70,14 @@ test_that("where clusters lie in several groups the test has the covariance of t
   expect_equal(equal_effects(quietly(tsls(y ~ w | x ~ z + z2, d, by = ~ third, vcov = ~ g)))$df2, length(unique(d$g)) - 1)
 })
 
+test_that("fits of subsets gathered by hand are tested as groups are", {
+  d <- random_rows()
+  by_hand <- c(x = tsls(y ~ w | x ~ z, d, subset = h == "x", vcov = ~ g), y = tsls(y ~ w | x ~ z, d, subset = h == "y", vcov = ~ g))
+  by_name <- tsls(y ~ w | x ~ z, d, by = ~ h, vcov = ~ g)
+  expect_identical(tidy(equal_effects(by_hand)), tidy(equal_effects(by_name)))
+  expect_equal(equal_effects(by_name, vcov = "HC3")$std.error^2, vcov(by_name[[1]], "HC3")[1, 1] + vcov(by_name[[2]], "HC3")[1, 1])
+})
+
 test_that("clusters that lie within groups leave the effects independent", {
   d <- random_rows()
   d$half <- d$g %% 2

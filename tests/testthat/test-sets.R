@@ -12,6 +12,8 @@ test_that("c() gathers fits under their names, and every row says which fit it i
   expect_equal(tidy(fits)[tidy(fits)$fit == "IV", -(1:2)], tidy(fit), ignore_attr = TRUE)
   expect_identical(as.data.frame(fits), tidy(fits))
   expect_identical(names(c(fit, fit)), c("(1)", "(2)"))
+  expect_identical(as.list(fits), list(OLS = fits[[1]], IV = fit))
+  expect_identical(class(as.list(fits)), "list")
   expect_equal(coef(fits[2])[[1]], coef(fit))
   expect_identical(tidy(fits["IV"])$fit, rep("IV", length(coef(fit))))
 })
@@ -57,6 +59,10 @@ test_that("a wide set is broken to the width of the console, every block with it
   expect_gt(length(grep("^female ", lines)), 1)
   expect_length(grep("^female ", lines), length(grep("^region ", lines)))
   expect_match(paste(lines, collapse = "\n"), "Effects of `college` +yes")
+  fit <- set_fit()
+  lines <- capture.output(print(c("First stage" = first_stage(fit), "A fit with a long name" = fit, "Another long name" = fit)))
+  expect_length(grep("^arm 1 x side", lines), 1)
+  expect_length(grep("^female", lines), 2)
 })
 
 test_that("verbs that give one result per fit give one frame", {
