@@ -412,7 +412,7 @@ test_that("as.data.frame() adds four columns beside the user's and refuses to ov
   expect_error(as.data.frame(experiment), "4 columns", class = "miv_error_reserved_column")
 })
 
-test_that("an experiment passes through as_experiment(), a data frame needs roles, and roles beside an experiment are refused", {
+test_that("an experiment passes through experiment_of(), a data frame needs roles, and roles beside an experiment are refused", {
   experiment <- describe()
   expect_identical(as_experiment(experiment), experiment)
   roles <- list(belief = ~ posterior, prior = "prior", signal = 15, arm = ~ treated)
