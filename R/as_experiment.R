@@ -30,7 +30,7 @@
 #'
 #' Dates, times, factors and numbers are left as they are (a factor in a numeric role is read as its text). Numeric roles in which a code such as -99 or 999 lies apart from everything else give a warning; `missing_values = -99` makes it missing. Expressions in roles see the converted columns.
 #'
-#' @param data A data frame, or the path of a CSV file (UTF-8; commas, semicolons or tabs between columns).
+#' @param data A data frame, or the path of a CSV file (UTF-8; commas, semicolons or tabs between columns). An experiment alone comes back as it is.
 #' @param belief,prior,signal,arm,cluster,strata,weights,probability Roles, as in [info_experiment()].
 #' @param ... The other arguments of [info_experiment()]: `base`, `units`, `direction`.
 #' @param numbers,categories Columns with value labels that stay numbers, or become factors, against the rule: a one-sided formula (`~ trust + support`) or names.
@@ -54,7 +54,10 @@ as_experiment <- function(data, belief, prior, signal, arm, cluster = NULL, stra
                           decimal = NULL, unreadable = "stop") {
   check_dots(dot_names(...), c(setdiff(names(formals(info_experiment)), c("data", "...")), setdiff(names(formals(as_experiment)), c("data", "..."))))
   call <- match.call()
-  if (!missing(data) && is_experiment(data)) abort_miv("roles_twice", "`data` is an experiment already; give the data frame it was made from.")
+  if (!missing(data) && is_experiment(data)) {
+    if (length(call) == 2) return(data)
+    abort_miv("roles_twice", "`data` is an experiment already; give the data frame it was made from.")
+  }
   check_given(c(belief = missing(belief), prior = missing(prior), signal = missing(signal), arm = missing(arm)))
   export <- drop_header_rows(read_export(data))
   check_evaluates(list(belief = quote(belief), prior = quote(prior), signal = quote(signal), arm = quote(arm), cluster = quote(cluster), strata = quote(strata),

@@ -285,6 +285,7 @@ test_that("misspelt arguments, columns and files, and experiments are refused", 
   expect_error(as_experiment(d, belief = posterior, prior = ~prior, signal = 10, arm = ~arm), "~ posterior", class = "miv_error_bad_role")
   expect_error(as_experiment(d, prior = ~prior, signal = 10, arm = ~arm), class = "miv_error_missing_role")
   expect_error(read(describe(d)), class = "miv_error_roles_twice")
+  expect_identical(as_experiment(describe(d)), describe(d))
   expect_error(read("nowhere.csv"), class = "miv_error_no_file")
   expect_error(read(1:3), class = "miv_error_not_a_data_frame")
   expect_error(read(d, numbers = ~ agee), class = "miv_error_unknown_column")
