@@ -7,22 +7,27 @@ kAdjustments <- c("romano-wolf", "holm")
 #' Of many outcomes or subgroups some effect is found by chance. Adjusted p values hold the probability of one false finding or more at the level, however many
 #' effects there are and however they depend on each other.
 #'
-#' **Holm** needs the p values only: the smallest times m, the next times m - 1, and so on, none smaller than the one before ([stats::p.adjust()]). It is right under any dependence,
+#' **Holm** needs the p values only: the smallest times m, the next times m - 1, and so on, none smaller than the one before ([stats::p.adjust()]). It is
+#' right under any dependence,
 #' and for that it pays.
 #'
-#' **Romano-Wolf** learns the dependence from draws, in which all fits are drawn together. With t_1 the largest statistic in size of m, t_2 the next, and so on, and \eqn{t^*_j}{t*_j} their draws,
+#' **Romano-Wolf** learns the dependence from draws, in which all fits are drawn together. With t_1 the largest statistic in size of m, t_2 the next, and
+#' so on, and \eqn{t^*_j}{t*_j} their draws,
 #' \deqn{p_j = \frac{1 + \#\{\max_{k \ge j} |t^*_k| \ge |t_j|\}}{R + 1},}{p_j = (1 + number of draws with max(abs(t*_k), k >= j) >= abs(t_j)) / (R + 1),}
-#' and then no p_j smaller than the one before (Romano and Wolf 2016, their algorithm 4.1). Which statistic is drawn depends on the scheme, as in [resample()]:
+#' and then no p_j smaller than the one before (Romano and Wolf 2016). Which statistic is drawn depends on the scheme, as in [resample()]:
 #'
 #' - `"wild"`: t* of the restricted efficient bootstrap, the null of each fit imposed, against the t of the fit under HC1 or CR1;
-#' - `"pairs"`, `"bayesian"`: \eqn{t^* = (b^* - b) / s}{t* = (b* - b) / s} against (b - null) / s, s the standard deviation of the draws b*. For a strong first stage;
+#' - `"pairs"`, `"bayesian"`: \eqn{t^* = (b^* - b) / s}{t* = (b* - b) / s} against (b - null) / s, s the standard deviation of the draws b*. For a strong
+#'   first stage;
 #' - `"permutation"`: the Anderson-Rubin statistic over the arms drawn again, exact for each effect; every fit must have the same people.
 #'
-#' **Drawn together** means that a person (or cluster) has the same sign, count or weight in every fit of a draw. Units are the people or clusters that are in any of the fits, numbered once for all of them; each fit
+#' **Drawn together** means that a person (or cluster) has the same sign, count or weight in every fit of a draw. Units are the people or clusters that
+#' are in any of the fits, numbered once for all of them; each fit
 #' is estimated on its own complete people, so outcomes may be missing for different people. Where all fits have the same people, the draws are those that
 #' `resample(fit, scheme, seed = seed)` gives for each. Where a draw does not identify one of the effects it is left out for all, with a warning.
 #'
-#' The unadjusted `p.value` comes from the same draws, (1 + draws with abs(t*) >= abs(t)) / (R + 1); under `"pairs"` and `"bayesian"` this is the symmetric t test, not the percentile p value of [resample()]. Holm's are
+#' The unadjusted `p.value` comes from the same draws, (1 + draws with abs(t*) >= abs(t)) / (R + 1); under `"pairs"` and `"bayesian"` this is the
+#' symmetric t test, not the percentile p value of [resample()]. Holm's are
 #' made of these. With `method = "holm"` alone nothing is drawn, and the p values are those of the fits' t.
 #'
 #' The family is what is handed over: choose it before seeing the p values.
@@ -36,15 +41,20 @@ kAdjustments <- c("romano-wolf", "holm")
 #' @param cluster One-sided formula of the clusters to draw. `NULL`: those of the fits, which must then be the same in all.
 #' @param points Of the wild bootstrap: `"rademacher"` or `"webb"`.
 #' @param ... Nothing: misspelt arguments are refused here.
-#' @return A data frame of class `miv_adjusted_p`, one row per fit (and belief), in the order given: the columns of the set (`outcome`, ...), `term`, `estimate`, `std.error` (the one in the
-#'   statistic), `statistic`, `p.value` (unadjusted), `p.romano.wolf`, `p.holm`. `tidy()` and `as.data.frame()` give it without class. Attributes: `draws` (R x m, the t*), `scheme`, `R`, `seed`, `units`,
+#' @return A data frame of class `miv_adjusted_p`, one row per fit (and belief), in the order given: the columns of the set (`outcome`, ...), `term`,
+#'   `estimate`, `std.error` (the one in the
+#'   statistic), `statistic`, `p.value` (unadjusted), `p.romano.wolf`, `p.holm`. `tidy()` and `as.data.frame()` give it without class. Attributes:
+#'   `draws` (R x m, the t*), `scheme`, `R`, `seed`, `units`,
 #'   `n_units`.
-#' @section Errors: `miv_error_one_fit` (fewer than two effects), `miv_error_different_data`, `miv_error_several_units` (fits clustered by different variables: say `cluster =`), `miv_error_different_people`
+#' @section Errors: `miv_error_one_fit` (fewer than two effects), `miv_error_different_data`, `miv_error_several_units` (fits clustered by different
+#'   variables: say `cluster =`), `miv_error_different_people`
 #'   (permutation, people differ), `miv_error_missing_cluster`, `miv_error_unknown_method`, `miv_error_bad_null`; those of [resample()].
 #' @references
-#' Romano, J. P. and Wolf, M. (2005). Exact and approximate stepdown methods for multiple hypothesis testing. *Journal of the American Statistical Association* 100(469), 94-108.
+#' Romano, J. P. and Wolf, M. (2005). Exact and approximate stepdown methods for multiple hypothesis testing. *Journal of the American Statistical
+#' Association* 100(469), 94-108.
 #'
-#' Romano, J. P. and Wolf, M. (2016). Efficient computation of adjusted p-values for resampling-based stepdown multiple testing. *Statistics & Probability Letters* 113, 38-40.
+#' Romano, J. P. and Wolf, M. (2016). Efficient computation of adjusted p-values for resampling-based stepdown multiple testing. *Statistics &
+#' Probability Letters* 113, 38-40.
 #'
 #' Holm, S. (1979). A simple sequentially rejective multiple test procedure. *Scandinavian Journal of Statistics* 6(2), 65-70.
 #' @seealso [resample()] for one fit.

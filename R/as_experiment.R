@@ -2,33 +2,45 @@
 
 #' An experiment from a survey export
 #'
-#' [info_experiment()] for data as survey software writes them: numbers as text, value labels, codes for missing values, header rows of Qualtrics. Converts what must be converted,
+#' [info_experiment()] for data as survey software writes them: numbers as text, value labels, codes for missing values, header rows of Qualtrics.
+#' Converts what must be converted,
 #' says what it did column by column, and refuses what could be read in two ways.
 #'
-#' **Text** (Qualtrics and other CSV files). Spaces around an entry go; empty entries, `NA`, `N/A`, `.` and `-` are missing. `15%`, `$ 3.50`, `1,200`, `1'200` and `-5` are numbers; the signs of percent and currency are dropped,
+#' **Text** (Qualtrics and other CSV files). Spaces around an entry go; empty entries, `NA`, `N/A`, `.` and `-` are missing. `15%`, `$ 3.50`, `1,200`,
+#' `1'200` and `-5` are numbers; the signs of percent and currency are dropped,
 #' the number stays (15, not 0.15). What a comma or point means is decided for a column as a whole:
 #' - an entry such as `3.5` or `1,200.50` shows decimal points, one such as `12,5` or `1.200,50` decimal commas. If both kinds occur the column is refused;
-#' - if every comma stands before exactly three digits (`1,200`) and nothing else decides, commas are taken for thousands, and that is said. Points before three digits are decimal points, as in R;
+#' - if every comma stands before exactly three digits (`1,200`) and nothing else decides, commas are taken for thousands, and that is said. Points
+#'   before three digits are decimal points, as in R;
 #' - `decimal = ","` or `"."` decides for all columns.
 #'
 #' A column in which some entries have a percent sign, others lie between 0 and 1 without one, is refused; so are two currencies.
 #'
-#' **Which columns.** Belief, prior, signal, weights and probability must become numbers: an entry that is none (`about 10`) stops with its count and examples, or is made missing with a warning under `unreadable = "missing"`. Every other text column
-#' that is wholly numeric becomes numeric, since it may be a control later, unless its entries are labels: leading zeros (`01234`), more than 15 digits, or a role as stratum or cluster. Columns of nothing but
+#' **Which columns.** Belief, prior, signal, weights and probability must become numbers: an entry that is none (`about 10`) stops with its count and
+#' examples, or is made missing with a warning under `unreadable = "missing"`. Every other text column
+#' that is wholly numeric becomes numeric, since it may be a control later, unless its entries are labels: leading zeros (`01234`), more than 15 digits,
+#' or a role as stratum or cluster. Columns of nothing but
 #' Yes/No or TRUE/FALSE become logical. Other text stays; where at least four in five entries are numbers, a note shows those that are not.
 #'
-#' **Value labels** (`labelled` columns of haven for Stata, SPSS and SAS; the package haven itself is not needed). Values declared missing (`na_values`, `na_range`, Stata's `.a` to `.z`) become missing. So do values whose label says so ("Don't know", "Refused", "Not applicable", ...): in numbers always,
-#' in categories only where the code is negative or made of nines (99, 998, ...), since "don't know" may be an answer like others. Then, with the values that are left,
+#' **Value labels** (`labelled` columns of haven for Stata, SPSS and SAS; the package haven itself is not needed). Values declared missing (`na_values`,
+#' `na_range`, Stata's `.a` to `.z`) become missing. So do values whose label says so ("Don't know", "Refused", "Not applicable", ...): in numbers
+#' always,
+#' in categories only where the code is negative or made of nines (99, 998, ...), since "don't know" may be an answer like others. Then, with the values
+#' that are left,
 #' - belief, prior, signal, weights, probability, and whatever `numbers` names, keep their codes as numbers;
 #' - arm, strata, clusters become factors if every value that occurs has a label; so does whatever `categories` names;
-#' - any other column becomes a factor if every value that occurs has a label, but stays numeric if labels are missing for some (a scale labelled at its ends), if exactly two labels stand more than 1 apart (the ends, though nobody answered between them), or if at least half of the labels
+#' - any other column becomes a factor if every value that occurs has a label, but stays numeric if labels are missing for some (a scale labelled at its
+#'   ends), if exactly two labels stand more than 1 apart (the ends, though nobody answered between them), or if at least half of the labels
 #'   only repeat their codes.
 #'
-#' Levels stand in the order of their codes, so the arm with the smallest code is the base. A fully labelled scale (1 "disagree" to 5 "agree") becomes a factor too: as outcome name it in `numbers`.
+#' Levels stand in the order of their codes, so the arm with the smallest code is the base. A fully labelled scale (1 "disagree" to 5 "agree") becomes a
+#' factor too: as outcome name it in `numbers`.
 #'
-#' **Qualtrics.** The two header rows below the names (question texts, and `{"ImportId": ...}`) are dropped; question texts stay as the attribute `label` of the columns. Previews, unfinished answers and refused consent are counted in a note and stay in: leave them out by `subset =`.
+#' **Qualtrics.** The two header rows below the names (question texts, and `{"ImportId": ...}`) are dropped; question texts stay as the attribute `label`
+#' of the columns. Previews, unfinished answers and refused consent are counted in a note and stay in: leave them out by `subset =`.
 #'
-#' Dates, times, factors and numbers are left as they are (a factor in a numeric role is read as its text). Numeric roles in which a code such as -99 or 999 lies apart from everything else give a warning; `missing_values = -99` makes it missing. Expressions in roles see the converted columns.
+#' Dates, times, factors and numbers are left as they are (a factor in a numeric role is read as its text). Numeric roles in which a code such as -99 or
+#' 999 lies apart from everything else give a warning; `missing_values = -99` makes it missing. Expressions in roles see the converted columns.
 #'
 #' @param data A data frame, or the path of a CSV file (UTF-8; commas, semicolons or tabs between columns). An experiment alone comes back as it is.
 #' @param belief,prior,signal,arm,cluster,strata,weights,probability Roles, as in [info_experiment()].
@@ -37,16 +49,21 @@
 #' @param missing_values Values that mean missing: numbers or text, for all columns; or a list of such named by column.
 #' @param decimal `"."` or `","` for all text columns; `NULL` decides by column.
 #' @param unreadable What becomes of entries of numeric roles that are no numbers: `"stop"`, or `"missing"`.
-#' @return An `info_experiment`, with `$conversions` beside its fields: a data frame with one row per column that was changed: `column`, `role`, `from`, `to`, `count` (values that are there after), `missing` (values that were made
+#' @return An `info_experiment`, with `$conversions` beside its fields: a data frame with one row per column that was changed: `column`, `role`, `from`,
+#'   `to`, `count` (values that are there after), `missing` (values that were made
 #'   missing) and `note`.
-#' @section Errors: `miv_error_not_numeric` (entries of a numeric role that are no numbers), `miv_error_ambiguous_numbers` (decimal commas and points, two units), `miv_error_unknown_column`, `miv_error_not_a_data_frame`, `miv_error_no_file`;
-#'   those of [info_experiment()]. Warnings: `miv_warning_unreadable`, `miv_warning_missing_code`. Notes, silenced by `options(miv.quiet = TRUE)`: `miv_message_converted`, `miv_message_header_rows`, `miv_message_kept_text`, `miv_message_answers`.
+#' @section Errors: `miv_error_not_numeric` (entries of a numeric role that are no numbers), `miv_error_ambiguous_numbers` (decimal commas and points,
+#'   two units), `miv_error_unknown_column`, `miv_error_not_a_data_frame`, `miv_error_no_file`;
+#'   those of [info_experiment()]. Warnings: `miv_warning_unreadable`, `miv_warning_missing_code`. Notes, silenced by `options(miv.quiet = TRUE)`:
+#'   `miv_message_converted`, `miv_message_header_rows`, `miv_message_kept_text`, `miv_message_answers`.
 #' @seealso [info_experiment()]
 #' @examples
-#' raw <- data.frame(arm = c("Control", "Told"), prior = c("5%", "12 %", " 7", "1", "20", "3"),
-#'                   posterior = c("6", "9", "8", "6", "19", ""), age = c("34", "51", "28", "40", "67", "33"))
-#' raw <- raw[rep(1:6, 10), ]
-#' raw$posterior[7:60] <- format(round(as.numeric(sub("%", "", raw$prior[7:60])) + sin(7:60), 1))
+#' raw <- data.frame(arm = rep(c("Control", "Told"), 30), prior = rep(c("5%", "12 %", " 7", "1", "20"), 12),
+#'                   age = as.character(21:80))
+#' told <- raw$arm == "Told"
+#' prior <- as.numeric(sub("%", "", raw$prior))
+#' raw$posterior <- format(prior + 0.5 * told * (10 - prior) + sin(1:60), digits = 3)
+#' raw$posterior[8] <- ""
 #' experiment <- as_experiment(raw, belief = ~ posterior, prior = ~ prior, signal = 10, arm = ~ arm)
 #' experiment$conversions
 #' @export

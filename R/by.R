@@ -167,20 +167,26 @@ missing_group_words <- function(lost) paste(sprintf("`%s` (by) is missing in %s 
 #'
 #' The Wald test that the belief effect is equal in the groups of a set made with `by =`, with the covariance between groups where clusters lie in several of them.
 #'
-#' With b the effects of K groups, V their covariance and R the K - 1 differences, F = (R b)' (R V R')^-1 (R b) / (K - 1). On the diagonal of V stand the squared standard
-#' errors of the fits. Groups have no person in common, so without clusters, and with clusters that lie within groups, V is diagonal. Where a cluster has people in several
-#' groups the correlation of two effects is that of their scores summed by cluster, \eqn{\sum_c \psi_{gc} \psi_{hc}}{sum_c psi_gc psi_hc} over the root of the sums of squares, \eqn{\psi}{psi} being a person's
-#' part in the estimate; under CR1 this is the covariance of the stacked fits. Degrees of freedom: K - 1, and the sum of the fits' n - k; the number of clusters less 1 when
+#' With b the effects of K groups, V their covariance and R the K - 1 differences, F = (R b)' (R V R')^-1 (R b) / (K - 1). On the diagonal of V stand the
+#' squared standard
+#' errors of the fits. Groups have no person in common, so without clusters, and with clusters that lie within groups, V is diagonal. Where a cluster has
+#' people in several
+#' groups the correlation of two effects is that of their scores summed by cluster, \eqn{\sum_c \psi_{gc} \psi_{hc}}{sum_c psi_gc psi_hc} over the root
+#' of the sums of squares, \eqn{\psi}{psi} being a person's
+#' part in the estimate; under CR1 this is the covariance of the stacked fits. Degrees of freedom: K - 1, and the sum of the fits' n - k; the number of
+#' clusters less 1 when
 #' clustered, at most the smallest Satterthwaite number under CR2. With a covariance given as function or matrix groups are taken to be independent.
 #'
 #' It asks less than an interaction in one regression: every coefficient, the first stage included, is the group's own.
 #'
 #' @param fits A `miv_set` made with `by =`, or several fits of one outcome on people that do not overlap ([c()][c.miv] of fits with `subset`).
 #' @param vcov Another covariance, as in [miv()].
-#' @return A data frame of class `miv_equal_effects` with one row per outcome and belief: (`outcome`,) `term`, `groups`, `statistic` (F), `df1`, `df2`, `p.value`; `difference`
+#' @return A data frame of class `miv_equal_effects` with one row per outcome and belief: (`outcome`,) `term`, `groups`, `statistic` (F), `df1`, `df2`,
+#'   `p.value`; `difference`
 #'   (second less first group) and its `std.error` where there are two groups, `NA` where there are more; `independent`, whether V is diagonal. `attr(, "covariance")` has
 #'   V, one matrix for each row.
-#' @section Errors: `miv_error_no_groups` where the set has none or one, `miv_error_overlap` where people are in several groups, `miv_error_too_few_clusters` where V has no inverse,
+#' @section Errors: `miv_error_no_groups` where the set has none or one, `miv_error_overlap` where people are in several groups,
+#'   `miv_error_too_few_clusters` where V has no inverse,
 #'   `miv_error_different_data`.
 #' @examples
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,

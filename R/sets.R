@@ -32,7 +32,8 @@ is_set <- function(x) inherits(x, "miv_set")
 #' package added are left out, as in [summary()][summary.miv]. `print(fits, all = TRUE)` shows them, and more than 20 coefficients.
 #'
 #' In data frames ([tidy()][tidy.miv], [glance()][tidy.miv], `as.data.frame()`, the `table` of `summary()`) the first columns say which fit a row is of: `fit` (the
-#' name given to `c()`), `outcome` (where there are several, and after `c()`), and one column per variable of `by`, under its own name and with its own values. A variable of
+#' name given to `c()`), `outcome` (where there are several, and after `c()`), and one column per variable of `by`, under its own name and with its own
+#' values. A variable of
 #' `by` called as a column that is there anyway (`term`, `exposure`, ...) has `by_` put in front.
 #'
 #' Packages that take a plain list of fits (`modelsummary::modelsummary()`, `texreg::screenreg()`, ...) are given `as.list(fits)`.

@@ -19,7 +19,7 @@ family_miv_missing <- function() {
   miv(c(pay_claim, learning_rate) ~ age, info_experiment(d, belief = ~posterior, prior = ~prior, signal = 5, arm = ~told))
 }
 
-# Algorithm 4.1 of Romano and Wolf (2016), one effect after the other.
+# Romano and Wolf (2016), one effect after the other.
 plain_romano_wolf <- function(t, draws) {
   left <- seq_along(t)
   p <- numeric(length(t))
