@@ -60,7 +60,7 @@
 #' @export
 anderson_rubin <- function(fit, level = 0.95, vcov = NULL, ...) {
   check_ar_dots(dot_names(...))
-  if (inherits(fit, "miv_set")) return(each_fit(fit, anderson_rubin, level = level, vcov = vcov))
+  if (inherits(fit, "miv_set")) return(set_results(fit, each_fit(fit, anderson_rubin, level = level, vcov = vcov)))
   check_level(level, "level")
   parts <- ar_parts(with_vcov(check_one_belief(check_instrumented(fit)), vcov))
   new_ar_set(parts, ar_intervals(parts, ar_critical(parts, level)), level)

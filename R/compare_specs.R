@@ -43,8 +43,7 @@ compare_specs <- function(fit, ...) UseMethod("compare_specs")
 #' @rdname compare_specs
 #' @export
 compare_specs.default <- function(fit, ...) {
-  what <- if (inherits(fit, "miv_set")) "several outcomes; compare one at a time, `compare_specs(fits[[1]])`" else sprintf("class `%s`; specifications differ only for a fit of miv()", class(fit)[1])
-  abort_miv("no_experiment", "The fit is of %s.", what)
+  abort_miv("no_experiment", "The fit is of class `%s`; specifications differ only for a fit of miv().", class(fit)[1])
 }
 
 #' @rdname compare_specs

@@ -100,7 +100,7 @@ tidy_call <- function(call) {
 is_experiment <- function(x) inherits(x, "info_experiment")
 
 # roles: list of arguments of info_experiment(), for callers that take an experiment or a data frame.
-as_experiment <- function(data, roles = list()) {
+experiment_of <- function(data, roles = list()) {
   if (is_experiment(data)) {
     if (length(roles) == 0) return(data)
     abort_miv("roles_twice", "`data` is an experiment already; give %s to info_experiment() instead%s.", quote_names(names(roles)),

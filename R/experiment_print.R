@@ -20,6 +20,7 @@ print.info_experiment <- function(x, ...) {
   print_item("Arms", arms_sentence(x))
   print_sides(x)
   print_missing(x)
+  if (NROW(x$conversions)) print_item("Read", sprintf("%d column%s converted from the export; see `$conversions`.", nrow(x$conversions), plural(nrow(x$conversions))))
   invisible(x)
 }
 

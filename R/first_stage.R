@@ -33,7 +33,7 @@
 #' @export
 first_stage <- function(fit) {
   call <- match.call()
-  if (inherits(fit, "miv_set")) return(flat_set(each_fit(fit, first_stage)))
+  if (inherits(fit, "miv_set")) return(flat_set(fit, each_fit(fit, first_stage)))
   check_instrumented(fit)
   fits <- lapply(seq_along(fit$beliefs), function(j) stage_fit(fit, list(kind = "first_stage", belief = j), call))
   if (length(fits) == 1) return(fits[[1]])
@@ -44,7 +44,7 @@ first_stage <- function(fit) {
 #' @export
 reduced_form <- function(fit) {
   call <- match.call()
-  if (inherits(fit, "miv_set")) return(flat_set(each_fit(fit, reduced_form)))
+  if (inherits(fit, "miv_set")) return(flat_set(fit, each_fit(fit, reduced_form)))
   stage_fit(check_instrumented(fit), list(kind = "reduced_form"), call)
 }
 
@@ -52,7 +52,7 @@ reduced_form <- function(fit) {
 #' @export
 ols <- function(fit) {
   call <- match.call()
-  if (inherits(fit, "miv_set")) return(flat_set(each_fit(fit, ols)))
+  if (inherits(fit, "miv_set")) return(flat_set(fit, each_fit(fit, ols)))
   stage_fit(check_instrumented(fit), list(kind = "ols"), call)
 }
 
@@ -63,10 +63,12 @@ check_instrumented <- function(fit) {
 }
 
 # A set of sets, as one.
-flat_set <- function(fits) {
-  nested <- vapply(fits, inherits, NA, what = "miv_set")
-  fits[nested] <- lapply(fits[nested], unclass)
-  structure(if (any(nested)) unlist(fits, recursive = FALSE) else fits, class = "miv_set")
+flat_set <- function(set, fits) {
+  nested <- vapply(fits, is_set, NA)
+  if (!any(nested)) return(like_set(set, fits))
+  of <- rep(seq_along(fits), ifelse(nested, lengths(fits), 1L))
+  fits[nested] <- lapply(fits[nested], function(part) unclass(part)[seq_along(part)])
+  new_set(unlist(fits, recursive = FALSE), unrowed(set_key(set)[of, , drop = FALSE]), attr(set, "by"))
 }
 
 stage_fit <- function(fit, stage, call) {

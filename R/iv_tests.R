@@ -57,7 +57,7 @@
 #' @export
 iv_tests <- function(fit, vcov = NULL, ...) {
   check_dots(dot_names(...), "vcov")
-  if (inherits(fit, "miv_set")) return(each_fit(fit, iv_tests, vcov = vcov))
+  if (inherits(fit, "miv_set")) return(set_results(fit, each_fit(fit, iv_tests, vcov = vcov)))
   fit <- with_vcov(check_instrumented(fit), vcov)
   fit$vcov_kind[c("type", "ways")] <- ar_choice(fit)[c("type", "ways")]
   forms <- reduced_forms(fit, kept_choice(fit))

@@ -137,20 +137,18 @@ bread.miv <- function(x, ...) x$nobs * x$bread
 
 #' Methods of several fits
 #'
-#' `c(y1, y2) ~ x` gives a named list of fits. These answer for each of them; [summary()][summary.miv], [tidy()][tidy.miv] and
+#' `c(y1, y2) ~ x`, `by = ~ group` and `c(fit1, fit2)` give a named list of fits ([miv_set]). These answer for each of them; [summary()][summary.miv], [tidy()][tidy.miv] and
 #' [glance()][glance.miv] answer in one frame.
 #'
 #' @param object A `miv_set`.
 #' @param ... Passed to the method of each fit.
-#' @return A named list with one entry per outcome; `nobs()` a named integer, since outcomes have their own complete people; `update()` again a `miv_set`.
+#' @return A named list with one entry per fit; `nobs()` a named integer, since each has its own complete people; `update()` again a `miv_set`.
 #' @examples
 #' fits <- tsls(c(mpg, qsec) ~ wt | hp ~ disp, mtcars)
 #' coef(fits)
 #' nobs(fits)
 #' @name miv_set_methods
 NULL
-
-each_fit <- function(set, f, ...) lapply(unclass(set), f, ...)
 
 #' @rdname miv_set_methods
 #' @export
@@ -183,5 +181,16 @@ fitted.miv_set <- function(object, ...) each_fit(object, stats::fitted, ...)
 update.miv_set <- function(object, ...) {
   given <- as.list(substitute(list(...)))[-1]   # unevaluated: `subset` is an expression in the data
   env <- parent.frame()
-  structure(lapply(unclass(object), function(fit) eval(as.call(c(list(quote(stats::update), fit), given)), env)), class = "miv_set")
+  fits <- each_fit(object, function(fit) eval(as.call(c(list(quote(stats::update), fit), given)), env))
+  if (any(vapply(fits, is_set, NA))) abort_miv("bad_formula", "The new formula makes several fits of each of %d; write one outcome, or update one fit at a time.", length(fits))
+  renamed_outcomes(like_set(object, fits), object)
+}
+
+# Where the new formula has another outcome the key says so.
+renamed_outcomes <- function(set, old) {
+  moved <- vapply(unclass(set), outcome_of, "") != vapply(unclass(old), outcome_of, "")
+  key <- set_key(set)
+  if (any(moved) && "outcome" %in% names(key)) key$outcome[moved] <- vapply(unclass(set)[moved], outcome_of, "")
+  attr(set, "key") <- key
+  set
 }

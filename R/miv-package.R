@@ -12,7 +12,8 @@
 #' |:---|:---|
 #' | [info_experiment()] | says which columns hold belief, prior, signal and arm; checks, counts, prints what it understood |
 #' | [summary()][summary.info_experiment] of an experiment | the first stage side by side |
-#' | [miv()] | the estimate: outcome on controls and fixed effects, by exposure |
+#' | [as_experiment()] | the same for survey exports: Qualtrics files, value labels, numbers as text; says what it converted |
+#' | [miv()] | the estimate: outcome on controls and fixed effects, by exposure; several outcomes by `c(y1, y2) ~ x`, subgroups by `by =` |
 #' | [tsls()] | any two-stage least squares; least squares without instruments |
 #' | [summary()][summary.miv], [plot()][plot.miv] | the estimate with its first stage and a sentence on the weights; the two sides as a figure |
 #' | [tidy()][tidy.miv], [glance()][tidy.miv], [augment()][tidy.miv] | data frames by coefficient, fit and person |
@@ -22,6 +23,7 @@
 #' | [first_stage()], [reduced_form()], [ols()] | ordinary fits on the same people, with the same covariance |
 #' | [anderson_rubin()] | the effects that data with a weak first stage do not reject |
 #' | [resample()] | bootstrap (pairs, Bayesian, wild) and randomisation inference: draws, interval, p value |
+#' | [c()][miv_set], [adjust_p()], [equal_effects()] | several fits as one table; p values of several effects together (Romano-Wolf, Holm); the test that subgroups have the same effect |
 #' | [iv_tests()] | strength of the first stage, over-identification, endogeneity, equal effects on the two sides |
 #' | `vcov()`, [CR()] | another covariance after the fit; clusters |
 #' | [simulate_experiment()], [inflation_survey] | experiments whose belief effects are known |

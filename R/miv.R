@@ -47,6 +47,13 @@
 #' level of an absorbed effect stays in, as in Stata's areg and with dummies; fixest and reghdfe leave them out, which changes n in HC1 and CR1
 #' (`fixef.rm = "none"` there keeps them). Of several outcomes each has its own complete people.
 #'
+#' @section Subgroups:
+#' `by =` fits every group by itself: each fit is the one that `subset = ` the group would give, with its own complete people, shares for centring, clusters and dropped
+#' controls. The list is named `female = 0`, `female = 1` (`pay_claim, female = 0` where there are several outcomes too). Rows without a value of `by` are in no group; a note
+#' counts them. A group that cannot be estimated (everybody in one arm, too few rows) is left out with the warning `miv_warning_group_left_out`, which names it, counts its rows and says
+#' why; if none can, `miv_error_no_group`. Numbers of few values make groups as they are; cut others into ranges. [equal_effects()], also printed by `summary()`, tests whether the effect is
+#' the same in all groups.
+#'
 #' @section Standard errors and degrees of freedom:
 #' n people with positive weight, k coefficients with absorbed effects counted (all their levels less one per further factor), G clusters, e = Y - X
 #' b the residual, \eqn{\hat x_i}{xhat_i} the regressors with the belief replaced by its first-stage fit.
@@ -84,11 +91,13 @@
 #'   or that matrix, in the order of `coef()`. `NULL`: `"CR1"` by the experiment's cluster if it has one, else `"HC1"`. It can be changed later:
 #'   `summary(fit, vcov = )`, `vcov(fit, "HC3")`.
 #' @param scores `"usual"`, or `"heterogeneous"`, valid when effects differ: see the section on standard errors.
+#' @param by Subgroups: a one-sided formula (`~ female`, `~ cut(age, 3)`; `~ female + region` for crossed cells) or column names as strings. One fit for each group, as a
+#'   [miv_set].
 #' @param subset Expression in the columns of `data`, `TRUE` for the rows to use.
 #' @param na.action `"omit"`, `"exclude"` (pads residuals and fitted values with `NA` to all rows), `"fail"`, or the function of that name
 #'   (`na.omit`, ...).
 #'
-#' @return An object of class `miv`, or, for several outcomes, a named list of them of class `miv_set`. Use its methods: [summary()][summary.miv],
+#' @return An object of class `miv`, or, for several outcomes or groups, a named list of them of class [miv_set]. Use its methods: [summary()][summary.miv],
 #'   [plot()][plot.miv], `coef()` (the belief first, under its own name), `vcov()`, `confint()`, [tidy()][tidy.miv], [glance()][tidy.miv],
 #'   `residuals()`, `predict()`, `update()`, [first_stage()], and so on. Fields that may be read: `nobs`, `df.residual`, `df_inference` (of t),
 #'   `first_stage` (`F`, `df1`, `df2`, `coefficients`), `levels`, `dropped` (collinear columns, later ones first to go), `fixed_effects` (levels of
@@ -138,6 +147,9 @@
 #' miv(c(pay_claim, learning_rate) ~ age, inflation_survey, belief = "posterior", prior = "prior",
 #'     signal = 5, arm = "told", vcov = "HC3")
 #'
+#' # Subgroups, and whether the effect is the same in them:
+#' equal_effects(miv(pay_claim ~ age, experiment, by = ~ region))
+#'
 #' # Any function of the gap; several informed arms:
 #' coef(miv(pay_claim ~ 1, experiment, exposure = function(gap) tanh(gap / 3)))[1]
 #' arms <- simulate_experiment(1000, signal = c(low = 7, high = 11), seed = 1)
@@ -145,17 +157,17 @@
 #'                         signal = list(low = 7, high = 11), arm = ~ arm)
 #' coef(miv(outcome ~ 1, told))
 #' @export
-miv <- function(formula, data, exposure = "sign", ..., arm_control = FALSE, pool = TRUE, vcov = NULL, scores = "usual", subset, na.action = "omit") {
+miv <- function(formula, data, exposure = "sign", ..., arm_control = FALSE, pool = TRUE, vcov = NULL, scores = "usual", by = NULL, subset, na.action = "omit") {
   check_dots(dot_names(...), setdiff(c(names(formals()), names(formals(info_experiment))), c("...", "data")))
   call <- match.call()
   if (missing(data)) abort_miv("missing_data", "`data` is missing; give an experiment (see info_experiment()) or a data frame and the roles.")
-  experiment <- as_experiment(data, list(...))
+  experiment <- experiment_of(data, list(...))
   check_formula(formula, "miv")
   check_flag(arm_control, "arm_control")
   check_flag(pool, "pool")
   recipe <- list(door = "miv", experiment = experiment, exposure = if (is.function(exposure)) freeze_alone(exposure) else exposure, arm_control = arm_control, pool = pool,
                  subset = if (!missing(subset)) substitute(subset))
-  recipe_fits(recipe, formula, experiment$data, vcov, scores, call, read_na_action(na.action))
+  recipe_fits(recipe, formula, experiment$data, vcov, scores, call, read_na_action(na.action), by)
 }
 
 check_flag <- function(x, name) {
@@ -163,17 +175,17 @@ check_flag <- function(x, name) {
   invisible(x)
 }
 
-# One fit, or a miv_set where the outcome is c(y1, y2).
-recipe_fits <- function(recipe, formula, data, vcov, scores, call, na_action) {
+# One fit, or a miv_set where the outcome is c(y1, y2) or there are groups.
+recipe_fits <- function(recipe, formula, data, vcov, scores, call, na_action, by = NULL) {
   formula <- own_formula(formula, data, recipe$subset)
   recipe$contrasts <- getOption("contrasts")
   outcomes <- read_outcomes(formula)
   check_outcomes(outcomes)
-  one <- function(formula) fit_recipe(c(list(formula = formula), recipe), vcov, scores, call, na_action)
-  if (is.null(outcomes)) return(one(formula))
-  fits <- lapply(outcomes, function(y) one(with_outcome(formula, y)))
-  names(fits) <- vapply(outcomes, deparse_one, "")
-  structure(fits, class = "miv_set")
+  one <- function(formula, recipe, call) fit_recipe(c(list(formula = formula), recipe), vcov, scores, call, na_action)
+  if (is.null(outcomes) && is.null(by)) return(one(formula, recipe, call))
+  groups <- if (!is.null(by)) read_groups(by, recipe, formula, data)
+  if (!is.null(by)) join_captures(formula, groups$roles)
+  fit_set(one, formula, recipe, call, outcomes, groups)
 }
 
 check_outcomes <- function(outcomes) {

@@ -381,7 +381,7 @@ outcomes_figure <- function(set, level) {
   check_level(level, "conf.level")
   summary <- summary(set, conf.level = level)
   table <- summary$table
-  labels <- if (anyDuplicated(table$outcome)) paste(table$outcome, table$term, sep = ": ") else table$outcome
+  labels <- if (anyDuplicated(summary$labels)) paste(summary$labels, table$term, sep = ": ") else summary$labels
   interval_figure(labels, table$estimate, table$conf.high - table$estimate, title = gsub("`", "", summary$title),
                   subtitle = gsub("`", "", vcov_words(set[[1]]$vcov_kind)), what = "Effect", level = level)
 }

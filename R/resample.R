@@ -45,7 +45,7 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' **Memory.** Weights and cross-products together stay below `options(miv.memory = 512)` megabytes, whatever R and the number of clusters; the draws
 #' themselves come on top (8 bytes each).
 #'
-#' @param fit A fit of [miv()] or [tsls()]. Several outcomes give a list of results.
+#' @param fit A fit of [miv()] or [tsls()]. A set of fits gives [miv_results]; for p values of several effects together see [adjust_p()].
 #' @param scheme `"pairs"`, `"bayesian"`, `"wild"` or `"permutation"`. `NULL`: `"wild"` when the fit is clustered, else `"pairs"`.
 #' @param R Number of draws.
 #' @param seed A whole number, or `NULL` for one from R's generator.
@@ -94,7 +94,7 @@ kSchemes <- c("pairs", "bayesian", "wild", "permutation")
 #' @export
 resample <- function(fit, scheme = NULL, R = 9999, seed = NULL, null = 0, level = 0.95, points = "rademacher", tails = "symmetric", cluster = NULL, interval = TRUE, ...) {
   check_dots(dot_names(...), setdiff(names(formals(resample)), "..."))
-  if (inherits(fit, "miv_set")) return(each_fit(fit, resample, scheme, R, seed, null, level, points, tails, cluster, interval))
+  if (inherits(fit, "miv_set")) return(set_results(fit, each_fit(fit, resample, scheme, R, seed, null, level, points, tails, cluster, interval)))
   request <- check_resample(fit, scheme, R, null, level, points, tails)
   request$interval <- isTRUE(check_flag(interval, "interval"))
   request$units <- read_units(fit, cluster)

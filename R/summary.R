@@ -20,7 +20,7 @@
 #' **Weak-robust** is the Anderson-Rubin set of a fit with one belief (see [anderson_rubin()]): right however weak the first stage is, and the one to
 #' quote where F is small or where it and the interval differ. Over-identified fits show Hansen's J beside it (Sargan's under `"iid"`; see [iv_tests()]).
 #'
-#' @param object A fit of [miv()] or [tsls()], or several (`miv_set`, from `c(y1, y2) ~ x`).
+#' @param object A fit of [miv()] or [tsls()], or several (a [miv_set]: `c(y1, y2) ~ x`, `by =`, `c(fit1, fit2)`).
 #' @param vcov,scores Another covariance than the fit's own, as in [miv()]. The first-stage F changes with it.
 #' @param conf.level Of the interval, between 0 and 1.
 #' @param ... Nothing: misspelt arguments are refused here.
@@ -33,8 +33,9 @@
 #'   the fit, who carry no weight; `NULL` where not known), `weak_robust` (the Anderson-Rubin set; the reason in words where there is none; `NULL` but for
 #'   one belief) and `over_identification` (a row of [iv_tests()]; `NULL` where just identified).
 #'
-#'   For a `miv_set` an object of class `summary.miv_set`, whose `table` has one row per outcome (and belief): `outcome`, `term`, `estimate`,
-#'   `std.error`, `statistic`, `p.value`, `conf.low`, `conf.high`, `nobs`, `first_stage_F`.
+#'   For a `miv_set` an object of class `summary.miv_set`, whose `table` has one row per fit (and belief): the columns of the set ([miv_set]; `outcome` where there are several), `term`, `estimate`,
+#'   `std.error`, `statistic`, `p.value`, `conf.low`, `conf.high`, `nobs`, `first_stage_F`; with `equal_effects` (of subgroups: [equal_effects()], or the reason in words
+#'   where there is no test) and `left_out` (groups that could not be estimated, with rows and reason).
 #' @section Errors: `miv_error_bad_level` where `conf.level` is not between 0 and 1; those of the covariance as in [miv()].
 #' @examples
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
@@ -128,16 +129,20 @@ weightless_people <- function(fit) {
 summary.miv_set <- function(object, vcov = NULL, scores = NULL, conf.level = 0.95, ...) {
   check_dots(dot_names(...), c("vcov", "scores", "conf.level"))
   each <- lapply(unclass(object), summary, vcov = vcov, scores = scores, conf.level = conf.level)
-  rows <- Map(outcome_row, names(each), each)
-  structure(list(table = do.call(rbind, unname(rows)), summaries = each, title = set_title(object), conf.level = conf.level), class = "summary.miv_set")
+  rows <- lapply(each, effect_rows)
+  table <- stack_frames(set_key(object), rows)
+  equal <- if (!is.null(attr(object, "by"))) tryCatch(equal_effects(object, vcov = vcov), miv_error = function(e) sub("[.]$", "", conditionMessage(e)))
+  structure(list(table = table, summaries = each, title = set_title(object), conf.level = conf.level, labels = rep(names(each), vapply(rows, nrow, 0L)), equal_effects = equal,
+                 left_out = attr(object, "left_out"), missing = attr(object, "missing")), class = "summary.miv_set")
 }
 
-outcome_row <- function(outcome, summary) {
+# One row per belief; all coefficients where nothing is the belief.
+effect_rows <- function(summary) {
   terms <- effect_names(summary)
   if (length(terms) == 0) terms <- rownames(summary$coefficients)
   table <- summary$coefficients[terms, , drop = FALSE]
   reach <- stats::qt((1 + summary$conf.level) / 2, df_of(summary, terms)) * table[, 2]
-  data.frame(outcome = outcome, term = terms, estimate = table[, 1], std.error = table[, 2], statistic = table[, 3], p.value = table[, 4],
+  data.frame(term = terms, estimate = table[, 1], std.error = table[, 2], statistic = table[, 3], p.value = table[, 4],
              conf.low = table[, 1] - reach, conf.high = table[, 1] + reach, nobs = summary$nobs,
              first_stage_F = if (length(summary$first_stage$F)) unname(summary$first_stage$F) else NA_real_, row.names = NULL)
 }

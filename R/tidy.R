@@ -29,7 +29,7 @@ generics::augment
 #' @return All are plain data frames.
 #'
 #' `tidy()`: `term`, `estimate`, `std.error`, `statistic` (t), `p.value` (two-sided), `conf.low`, `conf.high`; belief first. For several outcomes with
-#' `outcome` before them.
+#' `outcome` before them, for subgroups with the variables of `by`, after `c()` with `fit` (see [miv_set]).
 #'
 #' `glance()`: one row (one per outcome, with `outcome` first):
 #'
@@ -151,13 +151,8 @@ rows_kept <- function(data, fit) {
 
 #' @rdname tidy.miv
 #' @export
-tidy.miv_set <- function(x, ...) stack_outcomes(each_fit(x, tidy, ...))
+tidy.miv_set <- function(x, ...) stack_frames(set_key(x), each_fit(x, tidy, ...))
 
 #' @rdname tidy.miv
 #' @export
-glance.miv_set <- function(x, ...) stack_outcomes(each_fit(x, glance, ...))
-
-stack_outcomes <- function(frames) {
-  rows <- Map(function(outcome, frame) cbind(data.frame(outcome = outcome), frame), names(frames), frames)
-  do.call(rbind, unname(rows))
-}
+glance.miv_set <- function(x, ...) stack_frames(set_key(x), each_fit(x, glance, ...))

@@ -35,9 +35,9 @@
 #' @param ... Nothing: misspelt arguments are refused here.
 #' @param weights `NULL`, or a one-sided formula (`~ f`) or a column name as a string: weights, 0 or more; rows of weight 0 are dropped. Integer
 #'   weights give the coefficients of repeated rows.
-#' @param scores,subset,na.action As in [miv()].
+#' @param scores,by,subset,na.action As in [miv()].
 #'
-#' @return An object of class `miv`, with the methods listed in [miv()], or a `miv_set` for several outcomes. Coefficients: beliefs first, then the
+#' @return An object of class `miv`, with the methods listed in [miv()], or a [miv_set] for several outcomes or groups. Coefficients: beliefs first, then the
 #'   constant, then the controls.
 #' @section Errors:
 #' Of class `miv_error`, as in [miv()]; further `miv_error_too_few_instruments` (fewer instruments than beliefs, also after collinearity: an
@@ -62,7 +62,7 @@
 #' summary(tsls(mpg ~ wt, mtcars, vcov = "iid"))
 #' vcov(fit, ~ age)["posterior", "posterior"]
 #' @export
-tsls <- function(formula, data, vcov = "HC1", ..., weights = NULL, scores = "usual", subset, na.action = "omit") {
+tsls <- function(formula, data, vcov = "HC1", ..., weights = NULL, scores = "usual", by = NULL, subset, na.action = "omit") {
   check_dots(dot_names(...), setdiff(names(formals()), "..."))
   call <- match.call()
   if (missing(data)) abort_miv("missing_data", "`data` is missing; give a data frame.")
@@ -72,5 +72,5 @@ tsls <- function(formula, data, vcov = "HC1", ..., weights = NULL, scores = "usu
   check_formula(formula, "tsls")
   recipe <- list(door = "tsls", data = data, weights = if (!is.null(weights)) read_role(weights, "weights", data),
                  subset = if (!missing(subset)) substitute(subset))
-  recipe_fits(recipe, formula, data, vcov, scores, call, read_na_action(na.action))
+  recipe_fits(recipe, formula, data, vcov, scores, call, read_na_action(na.action), by)
 }

@@ -12,10 +12,10 @@
 #'
 #' @param object A fit of [miv()] or [tsls()]; for several outcomes see [miv_set_methods].
 #' @param formula. Changes to the formula.
-#' @param ... `vcov`, `scores`, `na.action`; for [miv()] `exposure`, `arm_control`, `pool`; for [tsls()] `weights`. A covariance that is a
+#' @param ... `vcov`, `scores`, `na.action`, `by`; for [miv()] `exposure`, `arm_control`, `pool`; for [tsls()] `weights`. A covariance that is a
 #'   matrix belongs to the old coefficients and must be given anew.
 #' @param data Another experiment (for [tsls()], another data frame).
-#' @param subset Another subset, an expression in the data; `NULL` for everybody.
+#' @param subset Another subset, an expression in the data; `NULL` for everybody. A fit of a subgroup (`by =`) stays within its group.
 #' @param evaluate `FALSE` gives the call only.
 #' @return A fit, as from [miv()] or [tsls()]; the fit of a [first_stage()], [reduced_form()] or [ols()] stays one.
 #' @section Errors: `miv_error_bad_formula`, `miv_error_unknown_argument`, `miv_error_bad_covariance`, and those of the fit.
@@ -28,15 +28,16 @@
 #' @importFrom stats update
 #' @export
 update.miv <- function(object, formula., ..., data, subset, evaluate = TRUE) {
-  allowed <- c("vcov", "scores", "na.action", if (object$recipe$door == "miv") c("exposure", "arm_control", "pool") else "weights")
+  allowed <- c("vcov", "scores", "na.action", if (object$recipe$door == "miv") c("exposure", "arm_control", "pool") else "weights", if (is.null(object$recipe$group)) "by")
   check_dots(dot_names(...), c("formula.", allowed, "data", "subset", "evaluate"))
   changes <- list(...)
   given <- as.list(match.call(expand.dots = TRUE))[-(1:2)]
   recipe <- change_recipe(object$recipe, changes, if (!missing(data)) data)
-  if (!missing(subset)) recipe["subset"] <- list(substitute(subset))
+  if (!missing(subset)) recipe["subset"] <- list(join_subset(substitute(subset), object$recipe$group))
   formula <- recipe$formula
   if (!missing(formula.)) formula <- change_formula(formula, formula., recipe$door)
   environment(formula) <- joint_env(environment(recipe$formula), if (missing(formula.)) parent.frame() else environment(formula.))
+  if (!is.null(object$recipe$group) && !missing(subset)) given["subset"] <- list(recipe$subset)
   call <- changed_call(object$call, given, formula)
   if (!evaluate) return(call)
   refit(object, recipe, formula, changes, call)
@@ -49,8 +50,8 @@ refit <- function(object, recipe, formula, changes, call) {
   scores <- named("scores", function() object$vcov_kind$scores)
   na_action <- read_na_action(named("na.action", function() object$na_rule))
   recipe$formula <- NULL
-  fits <- recipe_fits(recipe, formula, recipe_data(recipe), vcov, scores, call, na_action)
-  if (inherits(fits, "miv")) as_first_stage(fits) else structure(lapply(unclass(fits), as_first_stage), class = "miv_set")
+  fits <- recipe_fits(recipe, formula, recipe_data(recipe), vcov, scores, call, na_action, changes$by)
+  if (inherits(fits, "miv")) as_first_stage(fits) else like_set(fits, each_fit(fits, as_first_stage))
 }
 
 recipe_data <- function(recipe) if (recipe$door == "miv") recipe$experiment$data else recipe$data

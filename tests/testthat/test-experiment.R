@@ -412,15 +412,15 @@ test_that("as.data.frame() adds four columns beside the user's and refuses to ov
   expect_error(as.data.frame(experiment), "4 columns", class = "miv_error_reserved_column")
 })
 
-test_that("an experiment passes through as_experiment(), a data frame needs roles, and roles beside an experiment are refused", {
+test_that("an experiment passes through experiment_of(), a data frame needs roles, and roles beside an experiment are refused", {
   experiment <- describe()
-  expect_identical(as_experiment(experiment), experiment)
+  expect_identical(experiment_of(experiment), experiment)
   roles <- list(belief = ~ posterior, prior = "prior", signal = 15, arm = ~ treated)
-  expect_equal(as.data.frame(as_experiment(passive(), roles)), as.data.frame(experiment))
-  expect_error(as_experiment(experiment, roles), class = "miv_error_roles_twice")
-  expect_error(as_experiment(passive(), list()), class = "miv_error_missing_role")
-  expect_error(as_experiment("beliefs.csv", roles), class = "miv_error_not_a_data_frame")
-  expect_error(as_experiment(passive(), c(roles, list(singal = 3))), class = "miv_error_unknown_argument")
+  expect_equal(as.data.frame(experiment_of(passive(), roles)), as.data.frame(experiment))
+  expect_error(experiment_of(experiment, roles), class = "miv_error_roles_twice")
+  expect_error(experiment_of(passive(), list()), class = "miv_error_missing_role")
+  expect_error(experiment_of("beliefs.csv", roles), class = "miv_error_not_a_data_frame")
+  expect_error(experiment_of(passive(), c(roles, list(singal = 3))), class = "miv_error_unknown_argument")
 })
 
 test_that("what the core is given reproduces the frame: arm codes, and gap as minuend less subtrahend", {
