@@ -1,0 +1,118 @@
+# Text, tables and sections as HTML. Labels are the user's: everything is escaped here, and only what these functions make is markup.
+
+# Plain text to HTML. Beyond ASCII as numbers where the session cannot write it.
+plain_text <- function(x) {
+  x <- enc2utf8(as.character(x))
+  for (pair in list(c("&", "&amp;"), c("<", "&lt;"), c(">", "&gt;"), c("\"", "&quot;"), c("'", "&#39;"))) x <- gsub(pair[1], pair[2], x, fixed = TRUE)
+  if (isTRUE(l10n_info()[["UTF-8"]])) x else vapply(x, numbered_characters, "", USE.NAMES = FALSE)
+}
+
+numbered_characters <- function(x) {
+  codes <- utf8ToInt(x)
+  if (anyNA(codes)) return("?")
+  paste(ifelse(codes > 126, sprintf("&#%d;", codes), intToUtf8(codes, multiple = TRUE)), collapse = "")
+}
+
+# The package's own sentences put names and code between backticks. What is left of them must not end pandoc's raw block.
+as_words <- function(x) gsub("`", "&#96;", gsub("`([^`]+)`", "<code>\\1</code>", plain_text(x)), fixed = TRUE)
+
+# The same sentence without backticks, for titles and descriptions.
+no_ticks <- function(x) gsub("`", "", x, fixed = TRUE)
+
+paragraph <- function(..., class = NULL) {
+  text <- paste0(...)
+  text <- text[nzchar(trimws(text))]
+  if (length(text) == 0) return("")
+  paste0("<p", attribute("class", class), ">", as_words(text), "</p>", collapse = "\n")
+}
+
+attribute <- function(name, value) if (is.null(value)) "" else sprintf(" %s=\"%s\"", name, plain_text(value))
+
+item_list <- function(items, tag = "ul", class = NULL) paste0("<", tag, attribute("class", class), ">\n", paste0("<li>", items, "</li>", collapse = "\n"), "\n</", tag, ">")
+
+heading <- function(level, text, id = NULL) sprintf("<h%d%s>%s</h%d>", level, attribute("id", id), as_words(text), level)
+
+# ---- tables ----
+
+# A column of numbers: text as shown, and the number itself with all its digits.
+number_cells <- function(value, text) structure(list(text = text, value = value), class = "number_cells")
+
+html_cells <- function(html, class = NULL) structure(list(html = html, class = class), class = "html_cells")
+
+# columns: named list of text, number_cells() or html_cells(); the first names the rows. rules: rows with a line above.
+html_table <- function(columns, caption, rules = integer()) {
+  header <- sprintf("<th scope=\"col\"%s>%s</th>", ifelse(vapply(columns, is_number_column, NA), " class=\"num\"", ""), as_words(names(columns)))
+  cells <- do.call(cbind, lapply(columns, table_cells))
+  first <- sub("^<td", "<th scope=\"row\"", sub("</td>$", "</th>", cells[, 1]))
+  lines <- paste0(first, apply(cells[, -1, drop = FALSE], 1, paste, collapse = ""))
+  body <- paste0(ifelse(seq_along(lines) %in% rules, "<tr class=\"rule\">", "<tr>"), lines, "</tr>", collapse = "\n")
+  sprintf("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table>\n<caption>%s</caption>\n<thead><tr>%s</tr></thead>\n<tbody>\n%s\n</tbody>\n</table>\n</div>",
+          plain_text(no_ticks(caption)), as_words(caption), paste(header, collapse = ""), body)
+}
+
+is_number_column <- function(x) inherits(x, "number_cells") || (inherits(x, "html_cells") && identical(x$class, "num"))
+
+table_cells <- function(x) UseMethod("table_cells")
+
+table_cells.default <- function(x) sprintf("<td%s>%s</td>", ifelse(nchar(x) > 34, " class=\"text\"", ""), as_words(ifelse(is.na(x), "", x)))
+
+table_cells.number_cells <- function(x) sprintf("<td class=\"num\"%s>%s</td>", data_value(x$value), plain_text(x$text))
+
+table_cells.html_cells <- function(x) sprintf("<td%s>%s</td>", if (is.null(x$class)) "" else sprintf(" class=\"%s\"", x$class), x$html)
+
+data_value <- function(x) ifelse(is.na(x), "", sprintf(" data-value=\"%s\"", formatC(x, digits = 15, format = "g", width = 1)))
+
+counts <- function(n) number_cells(n, vapply(n, big_number, ""))
+
+shares <- function(share) number_cells(share, ifelse(is.na(share), "", percent(share)))
+
+# Numbers with the decimals that their standard errors deserve.
+measured <- function(value, error, digits = 3) number_cells(value, ifelse(is.na(value), "", mapply(function(v, e) fixed(v, decimals_for(e, digits)), value, error)))
+
+significant <- function(value, digits = 3) number_cells(value, ifelse(is.na(value), "", formatC(value, digits = digits, format = "fg", flag = "#", width = 1, big.mark = ",")))
+
+p_cells <- function(p) number_cells(p, ifelse(is.na(p), "", format.pval(p, digits = 3, eps = 1e-4)))
+
+between <- function(low, high, number) html_cells(ifelse(is.na(low), "", plain_text(paste(number(low), "to", number(high)))), "num")
+
+# ---- sections ----
+
+kPageSections <- c(design = "Design", audit = "Checks of the design", estimates = "Estimates", weights = "Who carries the estimate", specifications = "Other specifications",
+                   inference = "Inference", methods = "Methods and assumptions", made = "How this page was made")
+
+# Raw HTML for pandoc, between fences that the text cannot hold: as_words() leaves no backtick.
+emit <- function(html) cat("\n\n```````{=html}\n", paste(html, collapse = "\n"), "\n```````\n\n", sep = "")
+
+write_head <- function(page) {
+  links <- sprintf("<a href=\"#%s\">%s</a>", names(kPageSections), plain_text(kPageSections))
+  emit(c("<header>", heading(1, page$title), head_parts(page), "</header>", "<nav aria-label=\"Sections\">", item_list(links), "</nav>"))
+}
+
+# One section for every fit of the page; of several outcomes each under its name. What is common to them stands before.
+write_section <- function(page, id) {
+  content <- kSections[[id]]
+  shared <- if (!is.null(content$shared)) said_or_refused(content$shared(page))
+  parts <- if (!is.null(content$each)) lapply(seq_along(page$fits), function(i) c(part_heading(page, i), said_or_refused(content$each(page$fits[[i]], page, i))))
+  emit(c(sprintf("<section aria-labelledby=\"%s\">", id), heading(2, kPageSections[[id]], id), shared, unlist(parts), "</section>"))
+  tell_progress(page, match(id, names(kPageSections)) / page$sections)
+}
+
+part_heading <- function(page, i) if (is.null(page$set)) NULL else heading(3, sprintf("`%s`", names(page$fits)[i]))
+
+# Below a section's own heading, or below an outcome's.
+sub_heading <- function(page, text) heading(if (is.null(page$set)) 3 else 4, text)
+
+tell_progress <- function(page, share) if (!is.null(page$progress$tell)) page$progress$tell(share)
+
+# What `code` makes, its warnings and notes under it; where a verb refuses, the reason.
+said_or_refused <- function(code) {
+  notes <- character()
+  keep <- function(condition, restart) {
+    notes <<- c(notes, trimws(conditionMessage(condition)))
+    invokeRestart(restart)
+  }
+  html <- tryCatch(withCallingHandlers(code, warning = function(w) keep(w, "muffleWarning"), message = function(m) keep(m, "muffleMessage")),
+                   miv_error = function(e) paragraph("Not available for this fit. ", conditionMessage(e), class = "refused"),
+                   error = function(e) paragraph("This part failed, which is a fault of the package: ", conditionMessage(e), class = "refused fault"))
+  c(html, if (length(notes)) paragraph("Note. ", unique(notes), class = "note"))
+}
