@@ -85,7 +85,13 @@ check_renders <- function() {
 new_page <- function(fit, title, resample, level, seed) {
   fits <- if (inherits(fit, "miv_set")) unclass(fit) else list(fit)
   list(fits = fits, set = if (inherits(fit, "miv_set")) fit, title = if (is.null(title)) page_title(fit) else title, level = level, seed = seed,
-       draws = page_draws(resample, fits), sections = length(kPageSections), shared = new.env())
+       draws = page_draws(resample, fits), sections = sections_of(fits[[1]]))
+}
+
+# Nobody knows the design of a fit of tsls(), and least squares has no instruments; the first section says so.
+sections_of <- function(fit) {
+  without <- c(if (!knows_design(fit)) c("audit", "weights", "specifications"), if (length(fit$beliefs) == 0) "inference")
+  kPageSections[setdiff(names(kPageSections), without)]
 }
 
 page_title <- function(fit) {

@@ -16,8 +16,9 @@ at_percent <- function(scale, x) sprintf("%.2f%%", 100 * (pmin(pmax(x, scale$end
 
 svg_line <- function(x1, y1, x2, y2, class) sprintf("<line class=\"%s\" x1=\"%s\" y1=\"%s\" x2=\"%s\" y2=\"%s\"/>", class, x1, pixels(y1), x2, pixels(y2))
 
-svg_text <- function(x, y, text, class = "", anchor = "start") sprintf("<text%s x=\"%s\" y=\"%s\" text-anchor=\"%s\">%s</text>",
-  ifelse(nzchar(class), sprintf(" class=\"%s\"", class), ""), x, pixels(y), anchor, plain_text(no_ticks(text)))
+svg_text <- function(x, y, text, class = "", anchor = "start", right = 0) {
+  sprintf("<text%s x=\"%s\" y=\"%s\" dx=\"%d\" text-anchor=\"%s\">%s</text>", ifelse(nzchar(class), sprintf(" class=\"%s\"", class), ""), x, pixels(y), right, anchor, plain_text(no_ticks(text)))
+}
 
 svg_circle <- function(x, y, class, r = 4.5) sprintf("<circle class=\"%s\" cx=\"%s\" cy=\"%s\" r=\"%s\"/>", class, x, pixels(y), r)
 
@@ -98,8 +99,8 @@ sides_panel <- function(numbers, facet, experiment) {
   x <- at_percent(scale, rows$mean)
   change <- changes$label[match(places, changes$place)]
   known <- !is.na(rows$low)
-  label <- gsub("\n", " ", rows$label[match(places, rows$place)])
-  panel(sprintf("%s", facet), svg_box(bottom + 22, paste0(facet, ": ", paste(sprintf("%s, %s: %s", label[row + 1], rows$arm, show_number_each(rows$mean)), collapse = "; ")), svg_axis(scale, 0, bottom),
+  label <- gsub("\n", " ", sub("\n([^\n]*)$", ", \\1", rows$label[match(places, rows$place)]))
+  panel(facet, svg_box(bottom + 22, paste0(facet, ": ", paste(sprintf("%s, %s: %s", label[row + 1], rows$arm, show_number_each(rows$mean)), collapse = "; ")), svg_axis(scale, 0, bottom),
     svg_line(at_percent(scale, rows$low[known]), y[known], at_percent(scale, rows$high[known]), y[known], class[known]),
     svg_square(x[!rows$told], y[!rows$told], "base"), svg_circle(x[rows$told], y[rows$told], "told"),
     svg_text("0", height * (seq_along(places) - 1) + 14, label), svg_text("100%", height * (seq_along(places) - 1) + 14, ifelse(is.na(change), "", change), "soft", "end")))
@@ -130,7 +131,7 @@ gap_panel <- function(bins, parts, arm) {
                    if (parts$several) sprintf(" to the signal of arm `%s`", arm) else "")
   alt <- paste0(title, ": ", paste(sprintf("gap %s, %s %s", show_number_each(bins$gap, 2), ifelse(bins$told, "informed", "base"), show_number_each(bins$mean, 2)), collapse = "; "))
   panel(title, svg_box(height + 22, alt, svg_axis(x, 0, height), svg_line("0", down(y$ticks), "100%", down(y$ticks), ifelse(y$ticks == 0, "zero", "grid")),
-    svg_text("0", down(y$ticks) - 4, format(y$ticks, trim = TRUE, digits = 4), "tick"),
+    svg_text("0", down(y$ticks[-1]) - 4, format(y$ticks[-1], trim = TRUE, digits = 4), "tick", right = 4),
     if (parts$same_units && parts$passive && ends[1] < ends[2]) svg_line(at_percent(x, ends[1]), down(ends[1]), at_percent(x, ends[2]), down(ends[2]), "dash"),
     svg_line(at[known], down(bins$low[known]), at[known], down(bins$high[known]), class[known]),
     svg_square(at[!bins$told], down(bins$mean[!bins$told]), "base"), svg_circle(at[bins$told], down(bins$mean[bins$told]), "told")))
@@ -140,7 +141,7 @@ gap_panel <- function(bins, parts, arm) {
 weights_drawing <- function(x) {
   table <- utils::head(x$cells, kMostRows)
   effects <- effect_panel(table)
-  rows <- data.frame(label = as.character(table$cell), shown = range_label(table$effect, table$effect.low, table$effect.high), value = effects$value, low = effects$low, high = effects$high, class = "point")
+  rows <- data.frame(label = cell_labels(x, table), shown = range_label(table$effect, table$effect.low, table$effect.high), value = effects$value, low = effects$low, high = effects$high, class = "point")
   scale <- new_scale(c(effects$low, effects$high, effects$value, x$estimate))
   alt <- paste0("Effect by ", x$title, ": ", paste(rows$label, ifelse(nzchar(rows$shown), rows$shown, "none"), collapse = "; "))
   figure(c(weights_panel(table, x), panel(sprintf("Effect (outcome per unit of belief), by %s", x$title), interval_rows(rows, scale, alt, x$estimate))),
@@ -151,12 +152,19 @@ weights_panel <- function(table, x) {
   scale <- new_scale(c(0, table$weight.low, table$weight.high, table$weight, table$share))
   top <- kRowHeight * (seq_len(nrow(table)) - 1)
   bottom <- kRowHeight * nrow(table)
-  alt <- paste0("Weight by ", x$title, ": ", paste(sprintf("%s has weight %.3f and %s of people", table$cell, table$weight, percent(table$share)), collapse = "; "))
+  alt <- paste0("Weight by ", x$title, ": ", paste(sprintf("%s has weight %.3f and %s of people", cell_labels(x, table), table$weight, percent(table$share)), collapse = "; "))
   panel(sprintf("Weight, by %s", x$title), svg_box(bottom + 22, alt, svg_axis(scale, 0, bottom),
     svg_bar(0, table$weight, scale, top + 22, 14, ifelse(table$weight < 0, "negative", "positive")),
     svg_line(at_percent(scale, table$weight.low), top + 29, at_percent(scale, table$weight.high), top + 29, "whisker"),
     svg_circle(at_percent(scale, table$share), top + 29, "share", 4),
-    svg_text("0", top + 14, as.character(table$cell)), svg_text("100%", top + 14, sprintf("%.3f", table$weight), "soft", "end")))
+    svg_text("0", top + 14, cell_labels(x, table)), svg_text("100%", top + 14, sprintf("%.3f", table$weight), "soft", "end")))
+}
+
+# Sides in the words of the design.
+cell_labels <- function(x, table) {
+  cell <- as.character(table$cell)
+  if (x$title != "side of the gap" || !all(cell %in% c("-1", "0", "1")) || !is_experiment(x$fit$experiment)) return(cell)
+  side_words(x$fit$experiment)[as.numeric(cell) + 2]
 }
 
 # Estimates of all specifications: the figure of compare_specs().

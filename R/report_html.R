@@ -46,19 +46,17 @@ html_table <- function(columns, caption, rules = integer()) {
   first <- sub("^<td", "<th scope=\"row\"", sub("</td>$", "</th>", cells[, 1]))
   lines <- paste0(first, apply(cells[, -1, drop = FALSE], 1, paste, collapse = ""))
   body <- paste0(ifelse(seq_along(lines) %in% rules, "<tr class=\"rule\">", "<tr>"), lines, "</tr>", collapse = "\n")
-  sprintf("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table>\n<caption>%s</caption>\n<thead><tr>%s</tr></thead>\n<tbody>\n%s\n</tbody>\n</table>\n</div>",
+  sprintf("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table>\n<caption><span>%s</span></caption>\n<thead><tr>%s</tr></thead>\n<tbody>\n%s\n</tbody>\n</table>\n</div>",
           plain_text(no_ticks(caption)), as_words(caption), paste(header, collapse = ""), body)
 }
 
 is_number_column <- function(x) inherits(x, "number_cells") || (inherits(x, "html_cells") && identical(x$class, "num"))
 
-table_cells <- function(x) UseMethod("table_cells")
-
-table_cells.default <- function(x) sprintf("<td%s>%s</td>", ifelse(nchar(x) > 34, " class=\"text\"", ""), as_words(ifelse(is.na(x), "", x)))
-
-table_cells.number_cells <- function(x) sprintf("<td class=\"num\"%s>%s</td>", data_value(x$value), plain_text(x$text))
-
-table_cells.html_cells <- function(x) sprintf("<td%s>%s</td>", if (is.null(x$class)) "" else sprintf(" class=\"%s\"", x$class), x$html)
+table_cells <- function(x) {
+  if (inherits(x, "number_cells")) return(sprintf("<td class=\"num\"%s>%s</td>", data_value(x$value), plain_text(x$text)))
+  if (inherits(x, "html_cells")) return(sprintf("<td%s>%s</td>", attribute("class", x$class), x$html))
+  sprintf("<td%s>%s</td>", ifelse(nchar(x) > 34, " class=\"text\"", ifelse(nchar(x) < 22, " class=\"short\"", "")), as_words(ifelse(is.na(x), "", x)))
+}
 
 data_value <- function(x) ifelse(is.na(x), "", sprintf(" data-value=\"%s\"", formatC(x, digits = 15, format = "g", width = 1)))
 
@@ -71,7 +69,7 @@ measured <- function(value, error, digits = 3) number_cells(value, ifelse(is.na(
 
 significant <- function(value, digits = 3) number_cells(value, ifelse(is.na(value), "", formatC(value, digits = digits, format = "fg", flag = "#", width = 1, big.mark = ",")))
 
-p_cells <- function(p) number_cells(p, ifelse(is.na(p), "", format.pval(p, digits = 3, eps = 1e-4)))
+p_cells <- function(p) number_cells(p, ifelse(is.na(p), "", ifelse(p < 1e-4, "< 0.0001", formatC(p, digits = 3, format = "fg", flag = "#", width = 1))))
 
 between <- function(low, high, number) html_cells(ifelse(is.na(low), "", plain_text(paste(number(low), "to", number(high)))), "num")
 
@@ -84,17 +82,18 @@ kPageSections <- c(design = "Design", audit = "Checks of the design", estimates 
 emit <- function(html) cat("\n\n```````{=html}\n", paste(html, collapse = "\n"), "\n```````\n\n", sep = "")
 
 write_head <- function(page) {
-  links <- sprintf("<a href=\"#%s\">%s</a>", names(kPageSections), plain_text(kPageSections))
+  links <- sprintf("<a href=\"#%s\">%s</a>", names(page$sections), plain_text(page$sections))
   emit(c("<header>", heading(1, page$title), head_parts(page), "</header>", "<nav aria-label=\"Sections\">", item_list(links), "</nav>"))
 }
 
 # One section for every fit of the page; of several outcomes each under its name. What is common to them stands before.
 write_section <- function(page, id) {
+  if (!id %in% names(page$sections)) return(invisible())
   content <- kSections[[id]]
   shared <- if (!is.null(content$shared)) said_or_refused(content$shared(page))
   parts <- if (!is.null(content$each)) lapply(seq_along(page$fits), function(i) c(part_heading(page, i), said_or_refused(content$each(page$fits[[i]], page, i))))
-  emit(c(sprintf("<section aria-labelledby=\"%s\">", id), heading(2, kPageSections[[id]], id), shared, unlist(parts), "</section>"))
-  tell_progress(page, match(id, names(kPageSections)) / page$sections)
+  emit(c(sprintf("<section aria-labelledby=\"%s\">", id), heading(2, page$sections[[id]], id), shared, unlist(parts), "</section>"))
+  tell_progress(page, match(id, names(page$sections)) / length(page$sections))
 }
 
 part_heading <- function(page, i) if (is.null(page$set)) NULL else heading(3, sprintf("`%s`", names(page$fits)[i]))

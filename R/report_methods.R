@@ -33,7 +33,7 @@ instrument_text <- function(fit) {
   gap <- if (fit$experiment$design == "passive") "the signal minus the person's prior" else sprintf("the person's signal minus that of arm `%s`", fit$experiment$arm$base)
   shown <- quote_names(fit$instruments)
   level <- if (length(fit$levels)) sprintf("Its own level is controlled for: %s.", paste(level_words(fit$levels), collapse = "; ")) else "It has no level to control for."
-  c(paragraph(sprintf("The belief is instrumented by %s (%s). The gap is %s, its sign s the side, both known for everybody before assignment; T is 1 in the informed arm.", instrument_words(fit), shown, gap)),
+  c(paragraph(sprintf("The belief is instrumented by %s: %s. The gap is %s, its sign s the side, both known for everybody before assignment; T is 1 in the informed arm.", shown, instrument_words(fit), gap)),
     math(paste0("Z = ", instrument_formula(fit, several))), paragraph(level, centring_words(fit), if (fit$arm_control) " The arm is a control, which allows being told as such to have one and the same direct effect on everybody.", controls_words(fit)))
 }
 
@@ -95,9 +95,10 @@ exclusion_words <- function(fit) {
 
 toward_words <- function(fit) {
   if (fit$exposure == "arm") return("Monotonicity: the estimate counts nobody negatively only where the information moves everybody's belief the same way. Where people move toward the signal it does not: those on the smaller side count negatively.")
-  each <- if (fit$exposure == "arm+sign") "on average on each side of it" else "everybody"
+  who <- if (fit$exposure == "arm+sign") "on each side of the signal people move toward it on average" else "everybody who moves, moves toward the signal"
   size <- if (fit$experiment$units == "prior") "gap x dX is 0 or more" else sprintf("a positive gap never %s the belief", if (fit$experiment$direction == 1) "lowers" else "raises")
-  sprintf("Monotone updating: people move toward the signal, %s (%s). Then %s. See direction among the checks.", each, size, guarantee_sentence(fit))
+  then <- if (grepl("^never", fit$guarantee)) sprintf("Then %s counts negatively", if (fit$exposure == "arm+sign") "no side" else "nobody") else "Even then some may count negatively"
+  sprintf("Monotone updating: %s (%s). %s. See direction among the checks.", who, size, then)
 }
 
 # ---- references ----

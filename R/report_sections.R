@@ -19,7 +19,7 @@ head_parts <- function(page) {
   fit <- page$fits[[1]]
   under <- if (length(fit$beliefs) && is.null(fit$recipe$stage)) instrument_words(fit) else "least squares"
   said <- if (is.null(page$set)) said_or_refused(c(lead_text(fit, page), lead_tiles(fit, page))) else paragraph(sprintf("%d outcomes of one experiment, each on its own complete people.", length(page$fits)), class = "lead")
-  c(paragraph(capital(under), ". ", format(Sys.Date(), "%d %B %Y"), ".", class = "under"), said)
+  c(paragraph(capital(under), ". ", format(Sys.Date()), ".", class = "under"), said)
 }
 
 capital <- function(text) paste0(toupper(substr(text, 1, 1)), substring(text, 2))
@@ -57,14 +57,19 @@ set_in_short <- function(set) switch(attr(set, "kind"), empty = "empty", line = 
 design_shared <- function(page) {
   fit <- page$fits[[1]]
   if (!is_experiment(fit$experiment)) {
-    return(paragraph("This fit was made by `tsls()` or is least squares: it knows no prior, signal and arms. So there is no design to describe, nothing is said about who was told what, and the sections ",
-                     "that rest on it say what is missing. Describe the experiment with `info_experiment()` and fit with `miv()` for the full report."))
+    return(no_design_text(fit))
   }
   experiment <- fit$experiment
   several <- length(experiment$arm$informed) > 1
   who <- if (several) "All complete people by side of the gap, for every informed arm" else "Complete people by arm and side of the gap"
   c(paragraph(design_sentence(experiment)), paragraph("Roles: ", roles_sentence(experiment), "."), arms_table(experiment), sides_counts(experiment, who),
     beliefs_table(experiment), missing_counts(experiment))
+}
+
+no_design_text <- function(fit) {
+  if (length(fit$beliefs) == 0) return(paragraph("A least-squares fit, without instruments: there is no design to describe, and nothing to say on weights and weak instruments. This page has its estimates."))
+  paragraph("A fit of `tsls()` knows no prior, signal and arms. So this page has no design, no checks of it, no weights and no other specifications. Describe the experiment with `info_experiment()` and fit ",
+            "with `miv()` for these, or ask `effect_weights(fit, by = ~ variable)`.")
 }
 
 arms_table <- function(experiment) {
@@ -207,19 +212,20 @@ regression_cells <- function(table, terms) {
 
 # ---- weights ----
 
+# By side; where everybody is on one side, by bins of the gap.
 weights_of <- function(fit, page) {
-  x <- effect_weights(fit, seed = page$seed, level = page$level)
+  x <- tryCatch(effect_weights(fit, seed = page$seed, level = page$level), miv_error_one_cell = function(e) effect_weights(fit, "gap", seed = page$seed, level = page$level))
   further <- summary(x)
   said <- c(labelled("Negative weight", negative_words(x, 3)), labelled("Remainder", sprintf("weight %s, of the estimate %s", show_number(x$remainder[["belief"]], 3), show_number(x$remainder[["outcome"]], 3))),
             labelled("Evenness", sprintf("the weights are as uneven as those of %s equal people", big_number(round(further$effective_size)))), labelled("Sensitivity", sensitivity_words(further$sensitivity, 3)),
             labelled("Reversal", reversal_words(further$reversal, 3)), labelled("Standard errors", x$vcov), labelled("Level", missing_level_words(x)))
-  c(paragraph(weights_words(x), class = "lead"), weights_drawing(x), cells_table(x), item_list(as_words(said[nzchar(said)])), paragraph(x$notes))
+  c(paragraph(sub("^(\\S+) (averages|is no)", "The estimate, \\1, \\2", weights_words(x)), class = "lead"), weights_drawing(x), cells_table(x), item_list(as_words(said[nzchar(said)])), paragraph(x$notes))
 }
 
 cells_table <- function(x) {
   table <- utils::head(x$cells, kMostRows)
   number <- function(v) formatC(v, digits = 3, format = "f")
-  html <- html_table(list(cell = as.character(table$cell), people = counts(table$n), share = shares(table$share), weight = number_cells(table$weight, number(table$weight)),
+  html <- html_table(list(cell = cell_labels(x, table), people = counts(table$n), share = shares(table$share), weight = number_cells(table$weight, number(table$weight)),
                           interval = between(table$weight.low, table$weight.high, number), ratio = number_cells(table$ratio, formatC(table$ratio, digits = 2, format = "f")),
                           effect = significant(table$effect), "std. error" = significant(table$std.error)),
                      sprintf("Weights by %s (%s%% intervals); ratio: weight over share of people", x$title, format(100 * x$level)))
@@ -246,7 +252,6 @@ specifications_of <- function(fit, page) {
 # ---- inference ----
 
 inference_of <- function(fit, page, i) {
-  if (length(fit$beliefs) == 0) return(paragraph("A least-squares fit has no instruments, so there is nothing to test about them; its intervals stand among the estimates."))
   c(interval_text(fit, page), said_or_refused(set_text(fit, page)), said_or_refused(tests_text(fit, page)), draws_text(fit, page, i))
 }
 
