@@ -28,10 +28,10 @@
 #' @param resample Draws to show: `NULL` for none, a result of [resample()] or a list of such results of this fit (for several outcomes a list named by outcome), or names of schemes, such as
 #'   `c("wild", "permutation")`, to be drawn now with 9,999 draws.
 #' @param level Of the intervals, between 0 and 1.
-#' @param seed A whole number for the draws.
+#' @param seed A whole number for the draws, or `NULL` for one from R's generator.
 #' @return The path of the file, invisibly.
 #' @section Errors: Of class `miv_error`: `needs_rmarkdown` and `needs_pandoc` where these are missing, with what to install; `bad_file` (no path, or another ending than `.html`),
-#'   `no_folder` and `cannot_write`; `not_a_fit`; `bad_resample` (not draws, or those of another fit), `unknown_scheme`; `bad_level`, `simulation` (of `seed`), `unknown_argument`.
+#'   `no_folder` and `cannot_write`; `not_a_fit`; `bad_resample` (not draws, or those of another fit), `unknown_scheme`; `bad_level`, `bad_seed`, `unknown_argument`.
 #' @source The page follows what Vilfort and Zhang (2025), *AER: Insights* 7(3), 376-395 (arXiv:2309.04793), and Haaland, Roth and Wohlfart (2023), *Journal of Economic
 #'   Literature* 61(1), 3-40, ask of such experiments. Each page lists the references of what it shows.
 #' @examples
@@ -50,7 +50,7 @@ miv_report <- function(fit, file = "fit.html", ..., title = NULL, resample = NUL
   check_renders()
   page$progress <- new_progress("Report")
   on.exit(page$progress$close())
-  write_page(with_seed(seed, render_page(page)), file)
+  write_page(with_seed(1, render_page(page)), file)   # whatever rmarkdown draws, R's generator is left as it was
 }
 
 # ---- checks ----
@@ -71,20 +71,23 @@ check_report_file <- function(file) {
   if (dir.exists(file)) abort_miv("bad_file", "`%s` is a folder; give the path of a file in it.", file)
 }
 
-check_renders <- function() {
-  if (!requireNamespace("rmarkdown", quietly = TRUE)) abort_miv("needs_rmarkdown", "miv_report() needs the package rmarkdown; `install.packages(\"rmarkdown\")`.")
-  if (!rmarkdown::pandoc_available("2.0")) {
-    abort_miv("needs_pandoc", "miv_report() needs pandoc 2.0 or newer, which %s; it comes with RStudio, or install it from pandoc.org, by `sudo apt install pandoc` or the like.",
-              if (rmarkdown::pandoc_available()) sprintf("is here as %s", rmarkdown::pandoc_version()) else "was not found")
-  }
+check_renders <- function(rmarkdown = has_rmarkdown(), pandoc = pandoc_here()) {
+  if (!rmarkdown) abort_miv("needs_rmarkdown", "miv_report() needs the package rmarkdown; `install.packages(\"rmarkdown\")`.")
+  if (!is.null(pandoc) && pandoc >= "2.0") return(invisible(pandoc))
+  abort_miv("needs_pandoc", "miv_report() needs pandoc 2.0 or newer, which %s; it comes with RStudio, or install it from pandoc.org, by `sudo apt install pandoc` or the like.",
+            if (is.null(pandoc)) "was not found" else sprintf("is here as %s", pandoc))
 }
+
+has_rmarkdown <- function() requireNamespace("rmarkdown", quietly = TRUE)
+
+pandoc_here <- function() if (rmarkdown::pandoc_available()) rmarkdown::pandoc_version()
 
 # ---- contents ----
 
 # Everything the sections need. `fits`: one fit per outcome; `draws`: of each, a list of results of resample() or names of schemes.
 new_page <- function(fit, title, resample, level, seed) {
   fits <- if (inherits(fit, "miv_set")) unclass(fit) else list(fit)
-  list(fits = fits, set = if (inherits(fit, "miv_set")) fit, title = if (is.null(title)) page_title(fit) else title, level = level, seed = seed,
+  list(fits = fits, set = if (inherits(fit, "miv_set")) fit, title = if (is.null(title)) page_title(fit) else title, level = level, seed = take_seed(seed),
        draws = page_draws(resample, fits), sections = sections_of(fits[[1]]))
 }
 
@@ -135,9 +138,8 @@ render_page <- function(page) {
   fill_template(page, folder)
   frame <- new.env(parent = topenv())
   frame$page <- page
-  out <- leaving_options(quiet_devices(
-    rmarkdown::render(file.path(folder, "report.Rmd"), page_format(file.path(folder, "page.html")), output_file = "report.html", output_dir = folder, intermediates_dir = folder,
-                      knit_root_dir = folder, envir = frame, quiet = TRUE)))
+  out <- leaving_options(rmarkdown::render(file.path(folder, "report.Rmd"), page_format(file.path(folder, "page.html")), output_file = "report.html", output_dir = folder,
+                                           intermediates_dir = folder, knit_root_dir = folder, envir = frame, quiet = TRUE))
   kept <- tempfile(fileext = ".html")
   file.copy(out, kept)
   kept
@@ -146,7 +148,7 @@ render_page <- function(page) {
 # The title goes in here: on pandoc's command line it would pass through the system's encoding.
 fill_template <- function(page, folder) {
   template <- readLines(system.file("report", "page.html", package = "miv"), encoding = "UTF-8")
-  title <- gsub("$", "$$", plain_text(page$title), fixed = TRUE)
+  title <- gsub("$", "$$", plain_text(no_ticks(page$title)), fixed = TRUE)
   writeLines(sub("PAGETITLE", title, template, fixed = TRUE), file.path(folder, "page.html"), useBytes = TRUE)
 }
 
@@ -165,17 +167,6 @@ leaving_options <- function(code) {
     options(before)
   })
   options(knitr.duplicate.label = "allow")
-  code
-}
-
-# knitr opens a device to evaluate chunks; whatever was current before is current after.
-quiet_devices <- function(code) {
-  before <- grDevices::dev.list()
-  current <- grDevices::dev.cur()
-  on.exit({
-    for (device in setdiff(grDevices::dev.list(), before)) grDevices::dev.off(device)
-    if (length(before)) grDevices::dev.set(current)
-  })
   code
 }
 

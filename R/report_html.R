@@ -1,7 +1,10 @@
 # Text, tables and sections as HTML. Labels are the user's: everything is escaped here, and only what these functions make is markup.
 
-# Plain text to HTML. Beyond ASCII as numbers where the session cannot write it.
-plain_text <- function(x) {
+# Plain text to HTML. A backtick could end pandoc's raw block.
+plain_text <- function(x) gsub("`", "&#96;", escape_html(x), fixed = TRUE)
+
+# Beyond ASCII as numbers where the session cannot write it.
+escape_html <- function(x) {
   x <- enc2utf8(as.character(x))
   for (pair in list(c("&", "&amp;"), c("<", "&lt;"), c(">", "&gt;"), c("\"", "&quot;"), c("'", "&#39;"))) x <- gsub(pair[1], pair[2], x, fixed = TRUE)
   if (isTRUE(l10n_info()[["UTF-8"]])) x else vapply(x, numbered_characters, "", USE.NAMES = FALSE)
@@ -13,8 +16,8 @@ numbered_characters <- function(x) {
   paste(ifelse(codes > 126, sprintf("&#%d;", codes), intToUtf8(codes, multiple = TRUE)), collapse = "")
 }
 
-# The package's own sentences put names and code between backticks. What is left of them must not end pandoc's raw block.
-as_words <- function(x) gsub("`", "&#96;", gsub("`([^`]+)`", "<code>\\1</code>", plain_text(x)), fixed = TRUE)
+# The package's own sentences put names and code between backticks.
+as_words <- function(x) gsub("`", "&#96;", gsub("`([^`]+)`", "<code>\\1</code>", escape_html(x)), fixed = TRUE)
 
 # The same sentence without backticks, for titles and descriptions.
 no_ticks <- function(x) gsub("`", "", x, fixed = TRUE)

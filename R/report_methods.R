@@ -2,7 +2,7 @@
 
 methods_text <- function(page) {
   fit <- page$fits[[1]]
-  text <- if (knows_design(fit)) c(estimand_text(fit), instrument_text(fit)) else plain_method(fit)
+  text <- if (knows_design(fit)) c(estimand_text(fit, outcomes_of(page)), instrument_text(fit)) else plain_method(fit)
   c(paragraph("A text to start from, for the paper's section on methods."), text, covariance_text(fit), if (length(fit$beliefs)) c(heading(3, "What must hold"), item_list(as_words(assumptions_of(fit)), "ol")),
     heading(3, "References"), item_list(as_words(references_of(page)), class = "refs"))
 }
@@ -11,10 +11,11 @@ math <- function(html) sprintf("<p class=\"formula\">%s</p>", html)
 
 # ---- what is estimated ----
 
-estimand_text <- function(fit) {
+outcomes_of <- function(page) quote_names(vapply(page$fits, function(fit) deparse_one(fit$formula[[2]]), ""))
+
+estimand_text <- function(fit, outcomes) {
   belief <- fit$experiment$roles$belief$label
-  outcome <- deparse_one(fit$formula[[2]])
-  c(paragraph(sprintf("People's beliefs were moved by information given at random, in the framework of Vilfort and Zhang (2023, 2025). Person i's belief effect b is the change in the outcome (`%s`) per unit of the change dX in the person's own belief (`%s`) from the base arm to the informed arm: ", outcome, belief),
+  c(paragraph(sprintf("People's beliefs were moved by information given at random, in the framework of Vilfort and Zhang (2023, 2025). Person i's belief effect b is the change in the outcome (%s) per unit of the change dX in the person's own belief (`%s`) from the base arm to the informed arm: ", outcomes, belief),
               "the average slope over the stretch that the information moved the person. Every two-stage least squares specification estimates a weighted mean of belief effects,"),
     math("&beta; = &sum; w<sub>i</sub> b<sub>i</sub>, &nbsp; w<sub>i</sub> proportional to p<sub>i</sub> (1 &minus; p<sub>i</sub>) g<sub>i</sub> dX<sub>i</sub>,"),
     paragraph(sprintf("with p the probability of the informed arm and g how far the fitted instrument moves with it. Here %s.", guarantee_sentence(fit))))
@@ -141,16 +142,15 @@ package_reference <- function() sprintf("miv maintainers. miv: Belief Effects fr
 
 made_text <- function(page) {
   fit <- page$fits[[1]]
-  call <- if (is.null(page$set)) fit$call else page$fits[[1]]$call
   experiment <- if (is_experiment(fit$experiment)) fit$experiment$call
   versions <- c(miv = utils::packageVersion("miv"), rmarkdown = utils::packageVersion("rmarkdown"), knitr = utils::packageVersion("knitr"))
   versions <- c(R = paste(R.version$major, R.version$minor, sep = "."), vapply(versions, as.character, ""), pandoc = as.character(rmarkdown::pandoc_version()))
-  c(paragraph("The calls that made the fit", if (!is.null(experiment)) " and its experiment", ":"), code_block(c(experiment, call)),
+  c(paragraph("The calls that made the fit", if (!is.null(experiment)) " and its experiment", ":"), code_block(c(experiment, fit$call)),
     html_table(list(software = names(versions), version = unname(versions)), "Versions"),
     paragraph(sprintf("Seed of all draws %s. Computed %s. Written by `miv_report()` on %s.", format(page$seed, scientific = FALSE), if (fit$path == "cross-products") "from cross-products" else "by Householder QR", format(Sys.Date()))))
 }
 
 code_block <- function(calls) {
   lines <- unlist(lapply(calls, function(call) c(deparse(call, width.cutoff = 80L))))
-  sprintf("<pre tabindex=\"0\"><code>%s</code></pre>", gsub("`", "&#96;", paste(plain_text(lines), collapse = "\n"), fixed = TRUE))
+  sprintf("<pre tabindex=\"0\"><code>%s</code></pre>", paste(plain_text(lines), collapse = "\n"))
 }

@@ -277,7 +277,7 @@ tests_text <- function(fit, page) {
   says <- capital(sub("^[^:]*: ", "", tests$says))
   number <- function(v) number_cells(v, ifelse(is.na(v), "", formatC(v, digits = 4, format = "fg", big.mark = ",", width = 1)))
   c(sub_heading(page, "Tests of instruments and belief"),
-    html_table(list(test = tests$test, statistic = number(tests$statistic), df1 = number(tests$df1), df2 = number(tests$df2), p = p_cells(tests$p.value), "in words" = says),
+    html_table(list(test = tests$test, "in words" = says, statistic = number(tests$statistic), df1 = number(tests$df1), df2 = number(tests$df2), p = p_cells(tests$p.value)),
                sprintf("Tests (standard errors: %s)", attr(tests, "covariance"))))
 }
 
