@@ -21,7 +21,7 @@
 #' A fit of [miv()] of two thousand people takes about two seconds, most of which are rmarkdown's. A bar shows how far it is (see `miv.progress` in [miv-package]).
 #'
 #' @param fit A fit of [miv()] or [tsls()], or several outcomes at once (`miv_set`): they share one page.
-#' @param file Where to write: a path ending in `.html`, in a folder that exists. An existing file of that name is replaced, and nothing else is written outside
+#' @param file Where to write: a path ending in `.html` (which is added where there is no ending), in a folder that exists. An existing file of that name is replaced, and nothing else is written outside
 #'   of R's temporary folder.
 #' @param ... Nothing: misspelt arguments are refused.
 #' @param title Of the page, in place of the one made from the fit.
@@ -45,6 +45,7 @@
 #' @export
 miv_report <- function(fit, file = "fit.html", ..., title = NULL, resample = NULL, level = 0.95, seed = 1) {
   check_dots(dot_names(...), setdiff(names(formals()), "..."))
+  file <- with_ending(file)
   check_report(fit, file, title, level)
   page <- new_page(fit, title, resample, level, seed)
   check_renders()
@@ -63,6 +64,8 @@ check_report <- function(fit, file, title, level) {
 }
 
 is_string <- function(x) is.character(x) && length(x) == 1 && !is.na(x) && nzchar(x)
+
+with_ending <- function(file) if (is_string(file) && !grepl("[.]", basename(file)) && !dir.exists(file)) paste0(file, ".html") else file
 
 check_report_file <- function(file) {
   if (!is_string(file)) abort_miv("bad_file", "`file` is `%s`; give a path such as \"fit.html\".", deparse_one(file))

@@ -145,8 +145,11 @@ weights_drawing <- function(x) {
   scale <- new_scale(c(effects$low, effects$high, effects$value, x$estimate))
   alt <- paste0("Effect by ", x$title, ": ", paste(rows$label, ifelse(nzchar(rows$shown), rows$shown, "none"), collapse = "; "))
   figure(c(weights_panel(table, x), panel(sprintf("Effect (outcome per unit of belief), by %s", x$title), interval_rows(rows, scale, alt, x$estimate))),
-         "Bar: weight in the estimate, with interval; circle: share of people, where the bar would end if everybody counted alike. Dashed line: the estimate.")
+         paste0("Bar: weight in the estimate, with interval; circle: share of people, where the bar would end if everybody counted alike. Dashed line: the estimate.", outside_words(effects, table)))
 }
+
+# What the panel of effects leaves out, as plot() of the weights says it.
+outside_words <- function(effects, table) sub("^.*Dashed line: the estimate[.]", "", gsub("\n", " ", effect_caption(effects, table)))
 
 weights_panel <- function(table, x) {
   scale <- new_scale(c(0, table$weight.low, table$weight.high, table$weight, table$share))

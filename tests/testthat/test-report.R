@@ -204,6 +204,8 @@ test_that("options, random numbers, folder, devices and files are left alone", {
   expect_invisible(suppressMessages(miv_report(fit, file.path(folder, "fit.html"))))
   expect_identical(list(options(), .Random.seed, getwd(), grDevices::dev.list(), RNGkind()), before)
   expect_identical(list.files(folder), "fit.html")
+  expect_identical(suppressMessages(miv_report(fit, file.path(folder, "fit"))), file.path(folder, "fit.html"))
+  expect_identical(list.files(folder), "fit.html")
   expect_setequal(list.files(tempdir()), before_files)
 })
 
