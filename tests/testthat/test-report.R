@@ -224,6 +224,12 @@ test_that("refusals name the cure", {
   expect_error(miv_report(fit, tempfile(fileext = ".html"), resample = other), "another fit", class = "miv_error_bad_resample")
 })
 
+test_that("a file that cannot be written is an error", {
+  skip_if_no_page()
+  skip_if_not(dir.exists("/proc/self"), "no folder that refuses everybody")
+  expect_error(miv_report(quietly(miv(pay_claim ~ age, inflation_experiment())), "/proc/self/fit.html"), "cannot be written", class = "miv_error_cannot_write")
+})
+
 test_that("without rmarkdown or pandoc the error says what to install", {
   expect_error(miv:::check_renders(rmarkdown = FALSE), "install.packages", class = "miv_error_needs_rmarkdown")
   expect_error(miv:::check_renders(rmarkdown = TRUE, pandoc = NULL), "not found; it comes with RStudio", class = "miv_error_needs_pandoc")
