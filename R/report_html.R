@@ -31,7 +31,9 @@ paragraph <- function(..., class = NULL) {
 
 attribute <- function(name, value) if (is.null(value)) "" else sprintf(" %s=\"%s\"", name, plain_text(value))
 
-item_list <- function(items, tag = "ul", class = NULL) paste0("<", tag, attribute("class", class), ">\n", paste0("<li>", items, "</li>", collapse = "\n"), "\n</", tag, ">")
+item_list <- function(items, tag = "ul", class = NULL) {
+  paste0("<", tag, attribute("class", class), ">\n", paste0("<li>", items, "</li>", collapse = "\n"), "\n</", tag, ">")
+}
 
 heading <- function(level, text, id = NULL) sprintf("<h%d%s>%s</h%d>", level, attribute("id", id), as_words(text), level)
 
@@ -44,13 +46,17 @@ html_cells <- function(html, class = NULL) structure(list(html = html, class = c
 
 # columns: named list of text, number_cells() or html_cells(); the first names the rows. rules: rows with a line above.
 html_table <- function(columns, caption, rules = integer()) {
-  header <- sprintf("<th scope=\"col\"%s>%s</th>", ifelse(vapply(columns, is_number_column, NA), " class=\"num\"", ""), as_words(names(columns)))
-  cells <- do.call(cbind, lapply(columns, table_cells))
+  right <- vapply(columns, is_number_column, NA)
+  header <- sprintf("<th scope=\"col\"%s>%s</th>", ifelse(right, " class=\"num\"", ""), as_words(names(columns)))
+  paste0(sprintf("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table>\n", plain_text(no_ticks(caption))),
+         sprintf("<caption><span>%s</span></caption>\n<thead><tr>%s</tr></thead>\n", as_words(caption), paste(header, collapse = "")),
+         sprintf("<tbody>\n%s\n</tbody>\n</table>\n</div>", table_rows(do.call(cbind, lapply(columns, table_cells)), rules)))
+}
+
+table_rows <- function(cells, rules) {
   first <- sub("^<td", "<th scope=\"row\"", sub("</td>$", "</th>", cells[, 1]))
   lines <- paste0(first, apply(cells[, -1, drop = FALSE], 1, paste, collapse = ""))
-  body <- paste0(ifelse(seq_along(lines) %in% rules, "<tr class=\"rule\">", "<tr>"), lines, "</tr>", collapse = "\n")
-  sprintf("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table>\n<caption><span>%s</span></caption>\n<thead><tr>%s</tr></thead>\n<tbody>\n%s\n</tbody>\n</table>\n</div>",
-          plain_text(no_ticks(caption)), as_words(caption), paste(header, collapse = ""), body)
+  paste0(ifelse(seq_along(lines) %in% rules, "<tr class=\"rule\">", "<tr>"), lines, "</tr>", collapse = "\n")
 }
 
 is_number_column <- function(x) inherits(x, "number_cells") || (inherits(x, "html_cells") && identical(x$class, "num"))
@@ -58,7 +64,8 @@ is_number_column <- function(x) inherits(x, "number_cells") || (inherits(x, "htm
 table_cells <- function(x) {
   if (inherits(x, "number_cells")) return(sprintf("<td class=\"num\"%s>%s</td>", data_value(x$value), plain_text(x$text)))
   if (inherits(x, "html_cells")) return(sprintf("<td%s>%s</td>", attribute("class", x$class), x$html))
-  sprintf("<td%s>%s</td>", ifelse(nchar(x) > 34, " class=\"text\"", ifelse(nchar(x) < 22, " class=\"short\"", "")), as_words(ifelse(is.na(x), "", x)))
+  class <- ifelse(nchar(x) > 34, " class=\"text\"", ifelse(nchar(x) < 22, " class=\"short\"", ""))
+  sprintf("<td%s>%s</td>", class, as_words(ifelse(is.na(x), "", x)))
 }
 
 data_value <- function(x) ifelse(is.na(x), "", sprintf(" data-value=\"%s\"", formatC(x, digits = 15, format = "g", width = 1)))
@@ -68,18 +75,29 @@ counts <- function(n) number_cells(n, vapply(n, big_number, ""))
 shares <- function(share) number_cells(share, ifelse(is.na(share), "", percent(share)))
 
 # Numbers with the decimals that their standard errors deserve.
-measured <- function(value, error, digits = 3) number_cells(value, ifelse(is.na(value), "", mapply(function(v, e) fixed(v, decimals_for(e, digits)), value, error)))
+measured <- function(value, error, digits = 3) {
+  number_cells(value, ifelse(is.na(value), "", mapply(function(v, e) fixed(v, decimals_for(e, digits)), value, error)))
+}
 
-significant <- function(value, digits = 3) number_cells(value, ifelse(is.na(value), "", formatC(value, digits = digits, format = "fg", flag = "#", width = 1, big.mark = ",")))
+significant <- function(value, digits = 3) {
+  number_cells(value, ifelse(is.na(value), "", formatC(value, digits = digits, format = "fg", flag = "#", width = 1, big.mark = ",")))
+}
 
-p_cells <- function(p) number_cells(p, ifelse(is.na(p), "", ifelse(p < 1e-4, "< 0.0001", formatC(p, digits = 3, format = "fg", flag = "#", width = 1))))
+decimal <- function(value, digits = 3) number_cells(value, ifelse(is.na(value), "", formatC(value, digits = digits, format = "f")))
+
+p_cells <- function(p) {
+  number_cells(p, ifelse(is.na(p), "", ifelse(p < 1e-4, "< 0.0001", formatC(p, digits = 3, format = "fg", flag = "#", width = 1))))
+}
+
+f_cells <- function(f) number_cells(f, ifelse(is.na(f), "", show_f(f)))
 
 between <- function(low, high, number) html_cells(ifelse(is.na(low), "", plain_text(paste(number(low), "to", number(high)))), "num")
 
 # ---- sections ----
 
-kPageSections <- c(design = "Design", audit = "Checks of the design", estimates = "Estimates", weights = "Who carries the estimate", specifications = "Other specifications",
-                   inference = "Inference", methods = "Methods and assumptions", made = "How this page was made")
+kPageSections <- c(design = "Design", audit = "Checks of the design", estimates = "Estimates", weights = "Who carries the estimate",
+                   specifications = "Other specifications", inference = "Inference", methods = "Methods and assumptions",
+                   made = "How this page was made")
 
 # Raw HTML for pandoc, between fences that the text cannot hold: as_words() leaves no backtick.
 emit <- function(html) cat("\n\n```````{=html}\n", paste(html, collapse = "\n"), "\n```````\n\n", sep = "")
@@ -94,7 +112,8 @@ write_section <- function(page, id) {
   if (!id %in% names(page$sections)) return(invisible())
   content <- kSections[[id]]
   shared <- if (!is.null(content$shared)) said_or_refused(content$shared(page))
-  parts <- if (!is.null(content$each)) lapply(seq_along(page$fits), function(i) c(part_heading(page, i), said_or_refused(content$each(page$fits[[i]], page, i))))
+  one <- function(i) c(part_heading(page, i), said_or_refused(content$each(page$fits[[i]], page, i)))
+  parts <- if (!is.null(content$each)) lapply(seq_along(page$fits), one)
   emit(c(sprintf("<section aria-labelledby=\"%s\">", id), heading(2, page$sections[[id]], id), shared, unlist(parts), "</section>"))
   tell_progress(page, match(id, names(page$sections)) / length(page$sections))
 }
@@ -113,8 +132,9 @@ said_or_refused <- function(code) {
     notes <<- c(notes, trimws(conditionMessage(condition)))
     invokeRestart(restart)
   }
-  html <- tryCatch(withCallingHandlers(code, warning = function(w) keep(w, "muffleWarning"), message = function(m) keep(m, "muffleMessage")),
-                   miv_error = function(e) paragraph("Not available for this fit. ", conditionMessage(e), class = "refused"),
-                   error = function(e) paragraph("This part failed, which is a fault of the package: ", conditionMessage(e), class = "refused fault"))
+  html <- tryCatch(
+    withCallingHandlers(code, warning = function(w) keep(w, "muffleWarning"), message = function(m) keep(m, "muffleMessage")),
+    miv_error = function(e) paragraph("Not available for this fit. ", conditionMessage(e), class = "refused"),
+    error = function(e) paragraph("This part failed, which is a fault of the package: ", conditionMessage(e), class = "refused fault"))
   c(html, if (length(notes)) paragraph("Note. ", unique(notes), class = "note"))
 }
