@@ -195,7 +195,7 @@ test_that("options, random numbers, folder, devices and files are left alone", {
   folder <- tempfile("report")
   dir.create(folder)
   before_files <- list.files(tempdir())
-  old <- options(digits = 4, width = 61, OutDec = ".", knitr.duplicate.label = NULL)
+  old <- options(digits = 4, width = 61, OutDec = ".", knitr.duplicate.label = "deny")
   on.exit(options(old))
   set.seed(11, kind = "Wichmann-Hill")
   on.exit(RNGkind("default"), add = TRUE)
