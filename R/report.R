@@ -25,7 +25,7 @@
 #' left alone: two reports of one
 #' fit by the same versions differ in their date only.
 #'
-#' A fit of [miv()] of two thousand people takes about two seconds, most of which are rmarkdown's. A bar shows how far it is (see `miv.progress`
+#' The page of a fit of two thousand people takes about a second, that of a hundred thousand about four. A bar shows how far it is (see `miv.progress`
 #' in [miv-package]).
 #'
 #' @param fit A fit of [miv()] or [tsls()], or several outcomes at once (`miv_set`): they share one page.
@@ -189,7 +189,7 @@ page_format <- function(template) {
                            pandoc = rmarkdown::pandoc_options(to = "html5", from = "markdown-smart", args = arguments, ext = ".html"))
 }
 
-# Options that rendering sets, and chunk labels that another document being knitted may have.
+# The user's options come back whatever rendering sets. Chunk labels may be those of a document being knitted, and drawings need points.
 leaving_options <- function(code) {
   before <- options()
   on.exit({
@@ -198,7 +198,7 @@ leaving_options <- function(code) {
     options(stats::setNames(vector("list", length(added)), added))
     options(before)
   })
-  options(knitr.duplicate.label = "allow")
+  options(knitr.duplicate.label = "allow", OutDec = ".", scipen = 0, digits = 7)
   code
 }
 

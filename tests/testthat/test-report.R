@@ -188,6 +188,15 @@ test_that("two reports of one fit are the same", {
   expect_identical(page_of(fit), first)
 })
 
+test_that("options on how numbers are printed do not reach the page", {
+  skip_if_no_page()
+  fit <- quietly(miv(pay_claim ~ age, inflation_experiment()))
+  plain <- page_of(fit)
+  old <- options(OutDec = ",", digits = 3, scipen = -5, width = 50)
+  on.exit(options(old))
+  expect_identical(page_of(fit), plain)
+})
+
 test_that("options, random numbers, folder, devices and files are left alone", {
   skip_if_no_page()
   fit <- quietly(miv(pay_claim ~ age, inflation_experiment()))
@@ -195,7 +204,7 @@ test_that("options, random numbers, folder, devices and files are left alone", {
   folder <- tempfile("report")
   dir.create(folder)
   before_files <- list.files(tempdir())
-  old <- options(digits = 4, width = 61, OutDec = ".", knitr.duplicate.label = "deny")
+  old <- options(digits = 4, width = 61, OutDec = ",", knitr.duplicate.label = "deny")
   on.exit(options(old))
   set.seed(11, kind = "Wichmann-Hill")
   on.exit(RNGkind("default"), add = TRUE)
