@@ -201,7 +201,7 @@ controls_formula <- function(fit) {
 # ---- the table ----
 
 new_audit <- function(people) {
-  table <- do.call(rbind, lapply(kAuditChecks, function(check) do.call(check, list(people))))
+  table <- do.call(rbind, lapply_steps(kAuditChecks, function(check) do.call(check, list(people)), "Audit"))
   rownames(table) <- NULL
   structure(table, class = c("miv_audit", "data.frame"), notes = audit_notes(people), panels = audit_panels(people))
 }

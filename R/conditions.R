@@ -19,7 +19,13 @@ warn_miv <- function(cause, fmt, ...) {
 # Silent under options(miv.quiet = TRUE): notes say what was chosen, never that something is wrong.
 inform_miv <- function(cause, fmt, ...) {
   if (isTRUE(getOption("miv.quiet"))) return(invisible())
-  message(new_condition("message", cause, "message", paste0(fmt, "\n"), ...))
+  message(new_condition("message", cause, "message", "%s\n", style_note(sprintf(fmt, ...))))
+}
+
+# In colours where cli is installed and the terminal has them: a sign in front, names in backticks.
+style_note <- function(text) {
+  if (!requireNamespace("cli", quietly = TRUE) || cli::num_ansi_colors() < 2) return(text)
+  paste(cli::col_cyan(cli::symbol$info), gsub("(`[^`]+`)", cli::col_blue("\\1"), text))
 }
 
 # The choice with the fewest edits from x (case ignored), or NULL where nothing is near enough to be a slip.

@@ -10,6 +10,17 @@ new_progress <- function(title) {
        close = function() cli::cli_progress_done(id = id, .envir = bar))
 }
 
+# lapply() that tells how many of the steps are done.
+lapply_steps <- function(x, f, title) {
+  progress <- new_progress(title)
+  on.exit(progress$close())
+  lapply(seq_along(x), function(i) {
+    out <- f(x[[i]])
+    if (!is.null(progress$tell)) progress$tell(i / length(x))
+    out
+  })
+}
+
 shows_progress <- function() {
   isTRUE(getOption("miv.progress", TRUE)) && !isTRUE(getOption("miv.quiet")) && interactive() && requireNamespace("cli", quietly = TRUE)
 }
