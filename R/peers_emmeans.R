@@ -1,0 +1,15 @@
+# emmeans: the people kept as data, and rows of the regressors at the values of its grid.
+
+#' @exportS3Method emmeans::recover_data miv
+recover_data.miv <- function(object, data = NULL, ...) {
+  check_no_effects(problem_of(object))
+  frame <- if (is.null(data)) frame_kept(object) else data
+  emmeans::recover_data(object$call, stats::delete.response(terms.miv(object)), na.action = NULL, data = frame, pwts = weights.miv(object), ...)
+}
+
+#' @exportS3Method emmeans::emm_basis miv
+emm_basis.miv <- function(object, trms, xlev, grid, ..., vcov. = NULL, vcov = vcov.) {
+  fit <- with_vcov(object, vcov)
+  list(X = new_regressors(fit, problem_of(fit), grid), bhat = unname(fit$coefficients), nbasis = matrix(NA_real_), V = fit$vcov,
+       dffun = function(k, dfargs) dfargs$df, dfargs = list(df = least_df(fit)), misc = list())
+}
