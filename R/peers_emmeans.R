@@ -2,7 +2,8 @@
 
 #' @exportS3Method emmeans::recover_data miv
 recover_data.miv <- function(object, data = NULL, ...) {
-  check_no_effects(problem_of(object))
+  problem <- problem_of(object)
+  if (length(problem$effects)) return(no_effects_words(problem))   # emmeans stops with a text that comes in place of data
   frame <- if (is.null(data)) frame_kept(object) else data
   emmeans::recover_data(object$call, stats::delete.response(terms.miv(object)), na.action = NULL, data = frame, pwts = weights.miv(object), ...)
 }
