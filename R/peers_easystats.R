@@ -5,6 +5,10 @@
 #' @export
 family.miv <- function(object, ...) stats::gaussian()
 
+# insight's own complains about the instruments' names in a first stage.
+#' @exportS3Method insight::find_formula miv
+find_formula.miv <- function(x, ...) structure(list(conditional = formula.miv(x)), class = c("insight_formula", "list"))
+
 #' @exportS3Method insight::get_statistic miv
 get_statistic.miv <- function(x, ...) {
   statistic <- coefficient_table(x)[, 3]

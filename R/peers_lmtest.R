@@ -17,6 +17,21 @@ coefci.miv <- function(x, parm = NULL, level = 0.95, vcov. = NULL, df = NULL, ..
   interval[at, , drop = FALSE]
 }
 
+# Formulas become fits here, on the people of the model before: lmtest would look the data's name up again.
+#' @exportS3Method lmtest::waldtest miv
+waldtest.miv <- function(object, ..., vcov = NULL, test = c("Chisq", "F"), name = NULL) {
+  given <- if (...length()) list(...) else list(. ~ 1)
+  models <- Reduce(function(model, change) if (is_formula(change)) same_people(model, change) else change, given, object, accumulate = TRUE)
+  names(models) <- paste0("model", seq_along(models))
+  kind <- vcov
+  if (is_own_kind(kind)) vcov <- function(x) vcov.miv(x, kind)
+  usual <- utils::getS3method("waldtest", "default", envir = asNamespace("lmtest"))
+  call <- as.call(c(quote(usual), unname(lapply(names(models), as.name)), list(vcov = quote(vcov), test = quote(test), name = quote(name))))
+  eval(call, c(models, list(vcov = vcov, test = test, name = name)), environment())
+}
+
+same_people <- function(model, change) do.call(update.miv, list(model, change, subset = !seq_len(model$rows) %in% model$na.action))
+
 # lmtest hands the dots to a function.
 with_lmtest_vcov <- function(fit, vcov, ...) {
   if (is.function(vcov)) vcov <- vcov(fit, ...)
