@@ -5,7 +5,9 @@ recover_data.miv <- function(object, data = NULL, ...) {
   problem <- problem_of(object)
   if (length(problem$effects)) return(no_effects_words(problem))   # emmeans stops with a text that comes in place of data
   frame <- if (is.null(data)) frame_kept(object) else data
-  emmeans::recover_data(object$call, stats::delete.response(terms.miv(object)), na.action = NULL, data = frame, pwts = weights.miv(object), ...)
+  known <- stats::model.frame(stats::delete.response(terms.miv(object)), frame, na.action = stats::na.pass)   # emmeans looks at two rows, too few for poly()
+  call <- as.call(list(quote(miv), formula = formula.miv(object)))   # where it reads a transformed outcome
+  emmeans::recover_data(call, stats::terms(known), na.action = NULL, data = frame, pwts = weights.miv(object), ...)
 }
 
 #' @exportS3Method emmeans::emm_basis miv

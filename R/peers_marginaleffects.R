@@ -15,10 +15,11 @@ set_coef.miv <- function(model, coefs, ...) {
 #' @exportS3Method marginaleffects::get_predict miv
 get_predict.miv <- function(model, newdata, type = "response", mfx = NULL, ...) {
   problem <- problem_of(model)
-  moved <- model$coefficients
-  if (is.null(model$own_coefficients)) warn_level_errors(problem, mfx) else model$coefficients <- model$own_coefficients
+  own <- if (is.null(model$own_coefficients)) model$coefficients else model$own_coefficients
+  step <- model$coefficients - own
+  model$coefficients <- own
+  if (step[[1]] > 0) warn_level_errors(problem, mfx)   # once a call: only derivatives move the first coefficient, and there warnings are shown
   estimate <- unname(predict_new(model, problem, newdata, stats::na.pass)$fit)
-  step <- moved - model$coefficients
   if (any(step != 0)) estimate <- estimate + drop(new_regressors(model, problem, as.data.frame(newdata)) %*% step)
   rows <- if (is.null(newdata[["rowid"]])) seq_along(estimate) else newdata[["rowid"]]
   data.frame(rowid = rows, estimate = unname(estimate))

@@ -44,10 +44,14 @@ table_rows <- function(fit, digits = 3) {
   rows[!is.na(rows)]
 }
 
-# "[-0.020, 0.005]", pieces joined by "or"; NA where there is no such set.
+# NA where there is no such set.
 set_text <- function(fit, digits, level = 0.95) {
   set <- weak_robust_set(fit, level)
-  if (!is.data.frame(set)) return(NA_character_)
+  if (is.data.frame(set)) set_as_text(set, digits) else NA_character_
+}
+
+# "[-0.020, 0.005]", pieces joined by "or".
+set_as_text <- function(set, digits) {
   if (nrow(set) == 0) return("empty")
   end <- function(x) ifelse(is.finite(x), formatC(x, digits = digits, format = "f"), ifelse(x > 0, "Inf", "-Inf"))
   pieces <- sprintf("%s%s, %s%s", ifelse(is.finite(set$lower), "[", "("), end(set$lower), end(set$upper), ifelse(is.finite(set$upper), "]", ")"))
