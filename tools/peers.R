@@ -92,12 +92,14 @@ table <- do.call(rbind, lapply(routes, run_route))
 packages <- unique(table$package)
 cell <- function(x) gsub("|", "\\|", x, fixed = TRUE)
 number <- function(x) ifelse(is.na(x), "", trimws(formatC(x, digits = 10, format = "fg")))
+bare_gt <- present("gtsummary") && present("gt") && length(getNamespaceExports("gt")) == 0   # gt needs V8, which not every machine can build
 lines <- c(
   "# Routes of other packages to a fit's numbers", "",
   sprintf("Made by `Rscript tools/peers.R` with R %s.%s, miv %s: %d calls, %d the same, %d different, %d not run because a package is not installed.", R.version$major, R.version$minor,
           utils::packageVersion("miv"), nrow(table), sum(table$word == "same"), sum(table$word == "DIFFERS"), sum(table$word == "not installed")), "",
   paste0("`fit` is clustered (CR1 by village), `effects` absorbs a fixed effect (HC1), `over` is weighted and over-identified with a factor and an interaction. *same* means a relative ",
          "difference below 1e-8; below 1e-7 for Satterthwaite's degrees of freedom and `deltaMethod()`, 1e-5 where marginaleffects differentiates with its default step, and as printed in a knitted table."), "",
+  if (bare_gt) c("gtsummary ran beside an empty stand-in for gt: the numbers of its table are compared, not its display.", ""),
   "| package | version |", "|:---|:---|", sprintf("| %s | %s |", packages, vapply(packages, version, "")), "",
   "| package | call | claims | ours | the route's | relative difference | |", "|:---|:---|:---|---:|---:|---:|:---|",
   sprintf("| %s | `%s` | %s | %s | %s | %s | %s |", table$package, cell(table$call), table$claims, number(table$ours), number(table$theirs),
