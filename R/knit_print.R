@@ -35,7 +35,10 @@ knit_print.miv_set <- function(x, ...) {
 knit_print.effect_weights <- function(x, ...) {
   if (inherits(x, "person_weights")) return(knit_as_printed(x))
   remainder <- sprintf("weight %s, of the estimate %s.", show_number(x$remainder[["belief"]], 3), show_number(x$remainder[["outcome"]], 3))
-  knit_page(x, weights_words(x), cell_columns(x, 3), c("Remainder" = remainder, "Negative" = negative_words(x, 3), "Std. errors" = paste0(x$vcov, "."), x$notes))
+  level <- missing_level_words(x)
+  more <- if (nrow(x$cells) > kMostRows) more_cells_words(x)
+  knit_page(x, weights_words(x), cell_columns(x, 3),
+            c(more, "Remainder" = remainder, "Negative" = negative_words(x, 3), if (length(level)) c("Level" = level), "Std. errors" = paste0(x$vcov, "."), x$notes))
 }
 
 #' @exportS3Method knitr::knit_print spec_comparison
@@ -43,7 +46,11 @@ knit_print.spec_comparison <- function(x, ...) {
   if (!all(c("spec", "estimate", "std.error", "guarantee") %in% names(x))) return(knit_as_printed(x))
   lost <- grepl("^none", x$guarantee)
   why <- sprintf("No guarantee, `%s`: %s.", x$spec[lost], sub("^none:? ?", "", x$guarantee[lost]))
-  knit_page(x, comparison_words(x), comparison_columns(x, 3), c("Std. errors" = paste0(attr(x, "vcov"), "."), why, attr(x, "refused")))
+  knit_page(x, comparison_words(x), comparison_columns(x, 3), c("Std. errors" = comparison_errors_words(x), why, attr(x, "refused")))
+}
+
+comparison_errors_words <- function(x) {
+  paste0(attr(x, "vcov"), if (any(x$spec %in% c("arm+gap", "arm+sign"))) "; scores valid when effects differ where over-identified", ".")
 }
 
 #' @exportS3Method knitr::knit_print miv_audit
@@ -97,5 +104,6 @@ p_shown <- function(p) ifelse(p < 1e-4, "< 0.0001", vapply(p, function(one) form
 fit_notes <- function(fit) {
   notes <- list(people_words(fit$nobs, fit$rows), first_stage_words(fit$first_stage), weak_robust_words(weak_robust_set(fit, 0.95), fit$vcov_kind), added_words(fit))
   names(notes) <- c(people_title(fit), "First stage", "Weak-robust", "Added")
+  if (inherits(fit, "miv_first_stage")) notes[["Instruments"]] <- tests_words(instrument_tests(fit), single_belief(fit))
   unlist(Filter(function(text) length(text) == 1 && nzchar(text), notes))
 }

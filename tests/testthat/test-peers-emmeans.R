@@ -23,6 +23,15 @@ test_that("least squares gives lm()'s means", {
   expect_close(as.matrix(ours[c("emmean", "SE", "df", "lower.CL")]), as.matrix(theirs[c("emmean", "SE", "df", "lower.CL")]), 1e-8)
 })
 
+test_that("proportional means count people with their weights", {
+  skip_without("emmeans")
+  fit <- quietly(peer_fits())$weighted
+  mean <- as.data.frame(emmeans::emmeans(fit, ~ posterior, at = list(posterior = 8, age = 40), weights = "proportional"))$emmean
+  people <- frame_kept(fit)
+  people[c("posterior", "age")] <- list(8, 40)
+  expect_close(mean, weighted.mean(predict(fit, people), weights(fit)), 1e-8)
+})
+
 test_that("absorbed effects are refused with their cure", {
   skip_without("emmeans")
   fit <- quietly(peer_fits())$effects

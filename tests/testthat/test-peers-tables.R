@@ -48,6 +48,15 @@ test_that("several fits, weights, comparisons, audits and draws are tables too",
   }
 })
 
+test_that("what is said below a table is what the console says", {
+  skip_without("knitr")
+  fits <- quietly(peer_fits())
+  expect_match(knitr::knit_print(fits$first_stage), "*Instruments*: F = ", fixed = TRUE)
+  expect_match(knitr::knit_print(fits$plain), "*Weak-robust*: ", fixed = TRUE)
+  other <- tsls(mpg ~ wt | hp ~ disp, mtcars)
+  expect_match(knitr::knit_print(effect_weights(other, by = ~am, seed = 1)), "*Level*: not checked", fixed = TRUE)
+})
+
 test_that("a document that is no Markdown gets the console's print", {
   skip_without("knitr")
   old <- knitr::opts_knit$get("out.format")
