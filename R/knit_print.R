@@ -38,7 +38,8 @@ knit_print.effect_weights <- function(x, ...) {
   level <- missing_level_words(x)
   more <- if (nrow(x$cells) > kMostRows) more_cells_words(x)
   knit_page(x, weights_words(x), cell_columns(x, 3),
-            c(more, "Remainder" = remainder, "Negative" = negative_words(x, 3), if (length(level)) c("Level" = level), "Std. errors" = paste0(x$vcov, "."), x$notes))
+            c(more, "Remainder" = remainder, "Negative" = negative_words(x, 3), if (length(level)) c("Level" = level),
+              "Std. errors" = paste0(x$vcov, "."), x$notes))
 }
 
 #' @exportS3Method knitr::knit_print spec_comparison
@@ -75,7 +76,8 @@ knit_page <- function(x, title, table, notes) {
   align <- paste0("l", strrep("r", length(table) - 1))
   named <- if (is.null(names(notes))) rep("", length(notes)) else names(notes)
   notes <- paste0(ifelse(nzchar(named), sprintf("*%s*: ", named), ""), safe_stars(notes))
-  parts <- c(safe_stars(title), paste(knitr::kable(table, align = align, row.names = FALSE), collapse = "\n"), if (length(notes)) paste(notes, collapse = "  \n"))
+  rows <- knitr::kable(table, align = align, row.names = FALSE)
+  parts <- c(safe_stars(title), paste(rows, collapse = "\n"), if (length(notes)) paste(notes, collapse = "  \n"))
   knitr::asis_output(paste0("\n", paste(parts, collapse = "\n\n"), "\n\n"))
 }
 
@@ -102,7 +104,8 @@ estimate_columns <- function(table, level, digits = 4) {
 p_shown <- function(p) ifelse(p < 1e-4, "< 0.0001", vapply(p, function(one) format(signif(one, 2), scientific = FALSE), ""))
 
 fit_notes <- function(fit) {
-  notes <- list(people_words(fit$nobs, fit$rows), first_stage_words(fit$first_stage), weak_robust_words(weak_robust_set(fit, 0.95), fit$vcov_kind), added_words(fit))
+  notes <- list(people_words(fit$nobs, fit$rows), first_stage_words(fit$first_stage),
+                weak_robust_words(weak_robust_set(fit, 0.95), fit$vcov_kind), added_words(fit))
   names(notes) <- c(people_title(fit), "First stage", "Weak-robust", "Added")
   if (inherits(fit, "miv_first_stage")) notes[["Instruments"]] <- tests_words(instrument_tests(fit), single_belief(fit))
   unlist(Filter(function(text) length(text) == 1 && nzchar(text), notes))

@@ -29,6 +29,7 @@ get_predict.miv <- function(model, newdata, type = "response", mfx = NULL, ...) 
 warn_level_errors <- function(problem, mfx) {
   levels <- isS4(mfx) && "calling_function" %in% methods::slotNames(mfx) && identical(mfx@calling_function, "predictions")
   if (!levels || length(problem$effects) == 0) return(invisible())
-  warn_miv("absorbed_effects", "Standard errors of predicted levels leave out the sampling error of the absorbed effects of %s; write them as `factor()` among the controls. Slopes and comparisons are right.",
+  warn_miv("absorbed_effects", paste("Standard errors of predicted levels leave out the sampling error of the absorbed effects of %s; write them as `factor()`",
+                                     "among the controls. Slopes and comparisons are right."),
            quote_names(effect_labels(problem)))
 }

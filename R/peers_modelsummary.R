@@ -15,7 +15,8 @@ glance_custom.miv <- function(x, ...) {
 warn_own_errors <- function(fit, asked) {
   if (!isTRUE(asked %in% c("IID", "Classical", "Constant", "Default")) || fit$vcov_kind$type == "iid") return(invisible())
   label <- vcov_label(fit$vcov_kind)
-  warn_miv("mislabelled_errors", "Under its label \"%s\" modelsummary shows the standard errors that the fit has, which are %s. Leave `vcov` out, or write `vcov = list(\"%s\" = vcov(fit))`; `vcov = list(\"iid\" = vcov(fit, \"iid\"))` gives those for one variance.",
+  warn_miv("mislabelled_errors", paste("Under its label \"%s\" modelsummary shows the standard errors that the fit has, which are %s. Leave `vcov` out,",
+                                       "or write `vcov = list(\"%s\" = vcov(fit))`; `vcov = list(\"iid\" = vcov(fit, \"iid\"))` gives those for one variance."),
            asked, label, label)
 }
 

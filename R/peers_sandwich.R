@@ -23,7 +23,8 @@ vcovBS.miv <- function(x, cluster = NULL, R = 250, type = "xy", seed = NULL, ...
   check_dots(dot_names(...), c("cluster", "R", "type", "seed", "start", "use", "fix", "applyfun", "cores", "center"))
   schemes <- c(xy = "pairs", fractional = "bayesian")
   if (!isTRUE(type %in% names(schemes))) {
-    abort_miv("unknown_scheme", "`type` is `%s`; a fit knows \"xy\" and \"fractional\". The jackknife over clusters is `vcov(fit, CR(~ village, \"CR3\"))`.", deparse_one(type))
+    abort_miv("unknown_scheme", "`type` is `%s`; a fit knows \"xy\" and \"fractional\". The jackknife over clusters is `vcov(fit, CR(~ village, \"CR3\"))`.",
+              deparse_one(type))
   }
   draws <- resample(x, schemes[[type]], R = R, seed = seed, cluster = as_cluster_formula(cluster, x))$draws
   v <- stats::cov(draws)

@@ -18,7 +18,8 @@ test_that("`vcov` of model_parameters() changes errors, intervals, p values and 
     for (kind in list("iid", "HC1", "HC3", ~village, CR(~village, "CR2"))) {
       table <- as.data.frame(parameters::model_parameters(fit, vcov = kind))
       ours <- tidy(fit, vcov = kind)
-      expect_close(as.matrix(table[c("SE", "t", "p", "CI_low", "CI_high")]), as.matrix(ours[c("std.error", "statistic", "p.value", "conf.low", "conf.high")]), 1e-10, name)
+      expect_close(as.matrix(table[c("SE", "t", "p", "CI_low", "CI_high")]),
+                   as.matrix(ours[c("std.error", "statistic", "p.value", "conf.low", "conf.high")]), 1e-10, name)
     }
     for (kind in list(vcov(fit, "iid"), function(x) vcov(x, "iid"))) {
       expect_close(as.data.frame(parameters::model_parameters(fit, vcov = kind))$SE, own_errors(fit, "iid"), 1e-12, name)

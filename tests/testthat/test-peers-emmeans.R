@@ -9,7 +9,8 @@ test_that("estimated means are x'b with sqrt(x'Vx), under any covariance, with t
     contrast <- as.data.frame(emmeans::contrast(emmeans::emmeans(grid, belief), "revpairwise"))
     expect_close(contrast$SE, own_errors(fit)[[1]], 1e-8, name)
     expect_equal(contrast$df, min(fit$df_inference), label = name)
-    expect_close(as.data.frame(emmeans::contrast(emmeans::emmeans(fit, belief, at = at, vcov. = vcov(fit, "HC3")), "revpairwise"))$SE, own_errors(fit, "HC3")[[1]], 1e-8, name)
+    robust <- emmeans::contrast(emmeans::emmeans(fit, belief, at = at, vcov. = vcov(fit, "HC3")), "revpairwise")
+    expect_close(as.data.frame(robust)$SE, own_errors(fit, "HC3")[[1]], 1e-8, name)
     points <- grid@grid
     expect_close(stats::predict(grid), predict(fit, points), 1e-8, name)
     expect_close(as.data.frame(summary(grid))$SE, predict(fit, points, se.fit = TRUE)$se.fit, 1e-8, name)

@@ -23,7 +23,8 @@ test_that("clusters may be factors, transformed, several, and not in the model",
   error <- function(kind) modelsummary::get_estimates(fit, vcov = kind)$std.error
   expect_close(error(~ factor(village)), error(~village), 1e-12)
   expect_close(error(~ floor(income / 10)), sqrt(diag(sandwich::vcovCL(fit, floor(kept_labels(fit, "income") / 10)))), 1e-8)
-  expect_close(error(~ village + floor(income)), sqrt(diag(sandwich::vcovCL(fit, data.frame(kept_labels(fit, "village"), floor(kept_labels(fit, "income")))))), 1e-8)
+  two <- data.frame(kept_labels(fit, "village"), floor(kept_labels(fit, "income")))
+  expect_close(error(~ village + floor(income)), sqrt(diag(sandwich::vcovCL(fit, two))), 1e-8)
 })
 
 test_that("a table by the name of broom only shows the covariance asked for as well", {

@@ -39,8 +39,8 @@ test_that("several fits, weights, comparisons, audits and draws are tables too",
   skip_without("knitr")
   experiment <- peer_experiment()
   fit <- miv(pay_claim ~ age, experiment)
-  made <- quietly(list(miv(c(pay_claim, learning_rate) ~ age, experiment), effect_weights(fit, seed = 1), effect_weights(fit, by = "person"), compare_specs(fit), audit(experiment),
-                       resample(fit, R = 99, seed = 1), resample(fit, "wild", R = 99, seed = 1)))
+  made <- quietly(list(miv(c(pay_claim, learning_rate) ~ age, experiment), effect_weights(fit, seed = 1), effect_weights(fit, by = "person"),
+                       compare_specs(fit), audit(experiment), resample(fit, R = 99, seed = 1), resample(fit, "wild", R = 99, seed = 1)))
   for (x in made) {
     page <- knitr::knit_print(x)
     expect_s3_class(page, "knit_asis")
