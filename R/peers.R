@@ -44,7 +44,8 @@
 #' - **easystats.** `insight::is_model_supported()` knows a closed list of classes and says `FALSE`; `compare_parameters()` takes what
 #'   `model_parameters()` returns.
 #' - **Several outcomes.** A `miv_set` is a list of fits: `modelsummary(unclass(fits))`, `texreg::screenreg(unclass(fits))`.
-#' - **etable.** `eval(parse(text = as_code(fit, "fixest")))` makes the same fit with fixest, from the raw data, for `etable()`.
+#' - **etable.** `eval(parse(text = as_code(fit, "fixest")))` makes the same fit with fixest, from the raw data (`data =` where its name in the call is
+#'   that of an experiment), for `etable()`.
 #' @name other_packages
 NULL
 

@@ -73,7 +73,7 @@ route("gtsummary", "at(gtsummary::tbl_regression(fit)$table_body, 'std.error')",
 route("stargazer", "number_after(stargazer::stargazer(lmtest::coeftest(fit), type = 'text', digits = 8), 'posterior.*?[(]')", "own CR1, 8 decimals", round(error_of(fit), 8), needs = c("stargazer", "lmtest"))
 route("fixest", "fixest::coeftable(fit)[1, 2]", "own CR1", error_of(fit))
 if (exists("as_code", where = asNamespace("miv"), inherits = FALSE)) {
-  route("fixest", "fixest::coeftable(eval(parse(text = as_code(effects, 'fixest', data = 'survey'))))['fit_posterior', 2]", "HC1, fitted again by feols()", error_of(effects))
+  route("fixest", "fixest::coeftable(eval(parse(text = as_code(effects, 'fixest', data = 'survey')), new.env()))['fit_posterior', 2]", "HC1, fitted again by feols()", error_of(effects))
 }
 route("knitr", "number_after(knitr::knit_print(fit), 'posterior. *[|]')", "estimate, 4 digits", coef(fit)[[1]], 1e-3)
 
