@@ -24,7 +24,8 @@ generics::augment
 #' @param data A data frame to put beside the fitted values: with one row per row of the data given to the fit, or one per person kept. The
 #'   model frame where left out.
 #' @param newdata New people instead, as in [predict()][predict.miv]; then there are no residuals.
-#' @param ... Nothing: misspelt arguments are refused here.
+#' @param ... Nothing: misspelt arguments are refused here. What makers of tables hand to every tidier (`exponentiate = FALSE`, `coef_rename`, `gof_map`,
+#'   `metrics`) is taken and does nothing.
 #'
 #' @return All are plain data frames.
 #'
@@ -54,7 +55,7 @@ generics::augment
 #' `NA` there means that the question has no answer, never that a number failed.
 #'
 #' `augment()`: the columns of `data`, `.fitted` and `.resid`, in units of the outcome.
-#' @section Errors: `miv_error_bad_level`, `miv_error_wrong_length` where `data` has another number of rows; those of the covariance as in [miv()].
+#' @section Errors: `miv_error_bad_level`, `miv_error_bad_argument` for `exponentiate = TRUE`, `miv_error_wrong_length` where `data` has another number of rows; those of the covariance as in [miv()].
 #' @examples
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
 #'                               signal = 5, arm = ~ told)
