@@ -14,7 +14,7 @@
 #' @return Text of class `knit_asis`: a Markdown table between two paragraphs.
 #' @examples
 #' fit <- tsls(mpg ~ wt | hp ~ disp, mtcars)
-#' if (requireNamespace("knitr", quietly = TRUE)) knitr::knit_print(fit)
+#' if (requireNamespace("knitr", quietly = TRUE)) cat(knitr::knit_print(fit))
 #' @name knit_print
 NULL
 
