@@ -10,7 +10,7 @@ MAKEOVERRIDES =
 NEEDS = demo
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test check core-test bench lint document clean install needs
+.PHONY: help demo test check core-test bench peers lint document clean install needs
 
 help:
 	@echo "make demo        the main job on a simulated survey: experiment, audit, fit, specifications, a figure"
@@ -20,6 +20,7 @@ help:
 	@echo "make core-test   only the core's tests, without R  (SANITIZE=1: under the address and undefined-behaviour sanitizers)"
 	@echo "make check       R CMD check --as-cran"
 	@echo "make bench       timings, as ratios to other packages and to this machine's own limits"
+	@echo "make peers       numbers of every other package's route to a fit beside ours, in tools/peers.md"
 	@echo "make lint        style of the R and C++ files"
 	@echo "make document    NAMESPACE, man/ and the export glue, from the comments (needs roxygen2)"
 	@echo "make clean       remove what the above left in this folder"
@@ -49,6 +50,9 @@ check: needs
 
 bench: install
 	@$(RSCRIPT) bench/run.R
+
+peers: install
+	@$(RSCRIPT) tools/peers.R
 
 lint:
 	@$(RSCRIPT) -e 'if (!requireNamespace("lintr", quietly = TRUE)) stop("needs lintr (apt: r-cran-lintr)"); l <- lintr::lint_package(); print(l); quit(status = length(l) > 0)'

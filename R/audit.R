@@ -259,12 +259,16 @@ audit_sentence <- function(x) {
 
 # Aligned columns; the people go first where the lines would be too wide.
 audit_lines <- function(x) {
-  interval <- ifelse(is.na(x$conf.low), "", sprintf("[%s, %s]", audit_number(x$conf.low), audit_number(x$conf.high)))
-  p <- ifelse(is.na(x$p.value), "", ifelse(x$p.value < 0.0001, "<.0001", formatC(x$p.value, digits = 4, format = "f")))
-  columns <- list(check = x$check, n = big_number_each(x$n), estimate = audit_number(x$estimate), "95% interval" = interval, p = p,
-                  verdict = ifelse(is.na(x$verdict), "-", x$verdict))
+  columns <- audit_columns(x)
   lines <- align_columns(columns)
   if (max(nchar(lines)) > max(60, getOption("width"))) align_columns(columns[names(columns) != "n"]) else lines
+}
+
+audit_columns <- function(x) {
+  interval <- ifelse(is.na(x$conf.low), "", sprintf("[%s, %s]", audit_number(x$conf.low), audit_number(x$conf.high)))
+  p <- ifelse(is.na(x$p.value), "", ifelse(x$p.value < 0.0001, "<.0001", formatC(x$p.value, digits = 4, format = "f")))
+  list(check = x$check, n = big_number_each(x$n), estimate = audit_number(x$estimate), "95% interval" = interval, p = p,
+       verdict = ifelse(is.na(x$verdict), "-", x$verdict))
 }
 
 big_number_each <- function(n) vapply(n, big_number, "")

@@ -192,7 +192,7 @@ print.spec_comparison <- function(x, digits = 3, ...) {
   print(plain, row.names = FALSE, right = TRUE)
   cat("\n")
   print_line("Donut", if (!is.null(attr(x, "width")) && any(grepl("donut", x$spec))) sprintf("without people whose gap is below %s.", show_number(attr(x, "width"), digits)))
-  print_line("Std. errors", paste0(attr(x, "vcov"), if (any(x$spec %in% c("arm+gap", "arm+sign"))) "; scores valid when effects differ where over-identified", "."))
+  print_line("Std. errors", comparison_errors_words(x))
   for (i in which(grepl("^none", x$guarantee))) print_line("No guarantee", sprintf("`%s`: %s.", x$spec[i], sub("^none:? ?", "", x$guarantee[i])))
   for (text in attr(x, "refused")) print_words(paste0("Refused: ", text))
   invisible(x)

@@ -160,7 +160,8 @@ assign_of <- function(fit, problem, component) {
   c(at[length(first) + seq_along(own)], rep(NA_integer_, length(fit$instruments)))
 }
 
-term_key <- function(labels) vapply(strsplit(labels, ":", fixed = TRUE), function(parts) paste(sort(parts), collapse = ":"), "")
+# Names that are not syntactic stand in backticks among terms and without among coefficients.
+term_key <- function(labels) vapply(strsplit(gsub("`", "", labels, fixed = TRUE), ":", fixed = TRUE), function(parts) paste(sort(parts), collapse = ":"), "")
 
 # The term of every column among the controls: level controls, the user's, and in a stage what took the beliefs' place.
 column_terms <- function(problem) {

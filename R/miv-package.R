@@ -42,8 +42,13 @@
 #' | `miv.ggplot2` | `TRUE` | `FALSE` draws with base graphics even where ggplot2 is installed |
 #'
 #' @section At load time:
-#' Nothing is changed outside the package: no options, no seeds, no settings of other packages. `autoplot()` methods wait for ggplot2 in R's own
-#' table of methods.
+#' Nothing is changed outside the package, and no other package is loaded. Methods for other packages wait in R's own table of methods. Two packages leave no
+#' such way; for each of them one thing is added, at the moment when both packages are loaded, and nothing is taken away:
+#'
+#' - marginaleffects: `"miv"` joins the model classes in its option `marginaleffects_model_classes`;
+#' - texreg: its S4 generic `extract()` gets a method for fits.
+#'
+#' What goes into which package, and with which standard errors, is listed in [other_packages].
 #'
 #' @section Conditions:
 #' Every refusal is of class `miv_error` and `miv_error_<cause>`, every caution `miv_warning` and `miv_warning_<cause>`, every note `miv_message`

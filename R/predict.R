@@ -47,8 +47,11 @@ predict.miv <- function(object, newdata, se.fit = FALSE, interval = "none", leve
 
 check_no_effects <- function(problem) {
   if (length(problem$effects) == 0) return(invisible(problem))
-  abort_miv("absorbed_effects", "Standard errors of predictions need the effects of %s as coefficients; write them as `factor()` among the controls.",
-            quote_names(effect_labels(problem)))
+  abort_miv("absorbed_effects", "%s", no_effects_words(problem))
+}
+
+no_effects_words <- function(problem) {
+  sprintf("Standard errors of predictions need the effects of %s as coefficients; write them as `factor()` among the controls.", quote_names(effect_labels(problem)))
 }
 
 effect_labels <- function(problem) vapply(problem$effects, `[[`, "", "label")

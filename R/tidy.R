@@ -24,7 +24,8 @@ generics::augment
 #' @param data A data frame to put beside the fitted values: with one row per row of the data given to the fit, or one per person kept. The
 #'   model frame where left out.
 #' @param newdata New people instead, as in [predict()][predict.miv]; then there are no residuals.
-#' @param ... Nothing: misspelt arguments are refused here.
+#' @param ... Nothing: misspelt arguments are refused here. What makers of tables hand to every tidier (`exponentiate = FALSE`, `coef_rename`, `gof_map`,
+#'   `metrics`) is taken and does nothing.
 #'
 #' @return All are plain data frames.
 #'
@@ -40,7 +41,7 @@ generics::augment
 #' | `first_stage_F` | F of the instruments in the first stage, with the fit's covariance (HC1 for a function or matrix); the smallest over beliefs |
 #' | `exposure` | its name; `NA` in [tsls()] |
 #' | `negative_weight`, `negative_share` | see below; `NA` in [tsls()] and with several informed arms |
-#' | `control_mean`, `control_sd` | (weighted) mean and standard deviation of the outcome in the base arm, among the people in the fit; `NA` in [tsls()] |
+#' | `control_mean`, `control_sd` | (weighted) mean and standard deviation of the outcome in the base arm, among the people in the fit (of the belief, in a [first_stage()]); `NA` in [tsls()] |
 #' | `r.squared`, `adj.r.squared` | about the mean and net of absorbed effects; no measure of fit under an instrument, and may be negative |
 #' | `sigma`, `df.residual` | residual standard deviation; people less coefficients |
 #' | `over_identified` | more instruments than beliefs |
@@ -54,7 +55,7 @@ generics::augment
 #' `NA` there means that the question has no answer, never that a number failed.
 #'
 #' `augment()`: the columns of `data`, `.fitted` and `.resid`, in units of the outcome.
-#' @section Errors: `miv_error_bad_level`, `miv_error_wrong_length` where `data` has another number of rows; those of the covariance as in [miv()].
+#' @section Errors: `miv_error_bad_level`, `miv_error_bad_argument` for `exponentiate = TRUE`, `miv_error_wrong_length` where `data` has another number of rows; those of the covariance as in [miv()].
 #' @examples
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
 #'                               signal = 5, arm = ~ told)
@@ -64,7 +65,7 @@ generics::augment
 #' head(augment(fit))
 #' @export
 tidy.miv <- function(x, conf.int = TRUE, conf.level = 0.95, vcov = NULL, scores = NULL, ...) {
-  check_dots(dot_names(...), c("conf.int", "conf.level", "vcov", "scores"))
+  check_table_dots(c("conf.int", "conf.level", "vcov", "scores"), ...)
   check_flag(conf.int, "conf.int")
   check_level(conf.level, "conf.level")
   fit <- with_vcov(x, vcov, scores)
@@ -80,7 +81,7 @@ tidy.miv <- function(x, conf.int = TRUE, conf.level = 0.95, vcov = NULL, scores 
 #' @rdname tidy.miv
 #' @export
 glance.miv <- function(x, vcov = NULL, scores = NULL, ...) {
-  check_dots(dot_names(...), c("vcov", "scores"))
+  check_table_dots(c("vcov", "scores"), ...)
   fit <- with_vcov(x, vcov, scores)
   clusters <- fit$vcov_kind$n_clusters
   negative <- negative_weight(fit)
@@ -95,6 +96,12 @@ glance.miv <- function(x, vcov = NULL, scores = NULL, ...) {
     over_identified = fit$over_identified, path = fit$path, vcov = vcov_label(fit$vcov_kind))
 }
 
+# Makers of tables hand every tidier arguments of their own: gtsummary `exponentiate`, modelsummary the others.
+check_table_dots <- function(allowed, ...) {
+  check_dots(dot_names(...), c(allowed, "exponentiate", "coef_rename", "gof_map", "metrics"))
+  if ("exponentiate" %in% dot_names(...) && isTRUE(list(...)$exponentiate)) abort_miv("bad_argument", "`exponentiate = TRUE` has no meaning for a linear fit; leave it out.")
+}
+
 # Degrees of freedom of the total: n less what the constant or the absorbed effects take.
 adjusted_r_squared <- function(fit) {
   absorbed <- fit$rank - length(fit$coefficients)
@@ -104,7 +111,7 @@ adjusted_r_squared <- function(fit) {
 
 # Outcome of the base arm's people in the fit.
 control_moments <- function(fit) {
-  if (fit$door != "miv") return(c(mean = NA_real_, sd = NA_real_))
+  if (fit$recipe$door != "miv") return(c(mean = NA_real_, sd = NA_real_))
   problem <- problem_of(fit)
   base <- kept_rows(arm_index(fit$experiment), fit) == 1L
   y <- kept_rows(outcome_values(problem), fit)[base]

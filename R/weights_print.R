@@ -40,16 +40,21 @@ weight_percent <- function(x) paste0(format(100 * x, digits = if (x < 0.1) 2 els
 kMostRows <- 30
 
 print_cells <- function(x, digits) {
-  table <- x$cells
-  shown <- utils::head(table, kMostRows)
+  print(cell_columns(x, digits), row.names = FALSE, right = TRUE)
+  if (nrow(x$cells) > kMostRows) print_words(more_cells_words(x))
+}
+
+cell_columns <- function(x, digits) {
+  shown <- utils::head(x$cells, kMostRows)
   text <- function(value) ifelse(is.na(value), "", formatC(value, digits = digits, format = "fg", flag = "#"))
   fine <- data.frame(cell = as.character(shown$cell), n = vapply(shown$n, big_number, ""), share = sprintf("%.3f", shown$share), weight = sprintf("%.3f", shown$weight),
                      interval = sprintf("[%.3f, %.3f]", shown$weight.low, shown$weight.high), ratio = sprintf("%.2f", shown$ratio),
                      effect = text(shown$effect), std.error = text(shown$std.error))
   names(fine)[5] <- sprintf("%s%% of weight", format(100 * x$level))
-  print(fine, row.names = FALSE, right = TRUE)
-  if (nrow(table) > kMostRows) print_words(sprintf("... and %d more cells; as.data.frame() has them all.", nrow(table) - kMostRows))
+  fine
 }
+
+more_cells_words <- function(x) sprintf("... and %d more cells; as.data.frame() has them all.", nrow(x$cells) - kMostRows)
 
 negative_words <- function(x, digits) {
   if (x$interval[2] == 0) return(sprintf("none, nor in any of the draws (%s).", x$interval_kind))
