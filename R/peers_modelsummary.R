@@ -6,7 +6,7 @@ glance_custom.miv <- function(x, ...) {
   asked <- get0("vcov_type", parent.frame(), inherits = FALSE)   # the label of modelsummary's `vcov`, NULL without
   warn_own_errors(x, asked)
   hidden <- setdiff(names(glance(x)), c("nobs", "r.squared", "adj.r.squared"))
-  out <- c(stats::setNames(rep(list(NA), length(hidden)), hidden), as.list(table_rows(x)), under_row(x, asked))
+  out <- c(stats::setNames(rep(list(NA), length(hidden)), hidden), as.list(fit_rows(x)), under_row(x, asked))
   if (is.null(asked)) out$vcov.type <- vcov_label(x$vcov_kind)
   as.data.frame(out, check.names = FALSE)
 }
@@ -36,17 +36,17 @@ under_label <- function(fit) {
 }
 
 # Named texts; a row is left out where the question has no answer.
-table_rows <- function(fit, digits = 3) {
+fit_rows <- function(fit, digits = 3) {
   line <- glance(fit)
   number <- function(x, format) if (is.na(x)) NA_character_ else format(x)
   plain <- function(x) formatC(x, digits = digits, format = "f", big.mark = ",")
   rows <- c("Clusters" = number(line$n_clusters, big_number), "Mean, base arm" = number(line$control_mean, plain),
-            "First-stage F" = number(line$first_stage_F, show_f), "95% AR set" = set_text(fit, digits), "Negative weight" = number(line$negative_weight, plain))
+            "First-stage F" = number(line$first_stage_F, show_f), "95% AR set" = short_set(fit, digits), "Negative weight" = number(line$negative_weight, plain))
   rows[!is.na(rows)]
 }
 
 # NA where there is no such set.
-set_text <- function(fit, digits, level = 0.95) {
+short_set <- function(fit, digits, level = 0.95) {
   set <- weak_robust_set(fit, level)
   if (is.data.frame(set)) set_as_text(set, digits) else NA_character_
 }

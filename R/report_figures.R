@@ -162,12 +162,12 @@ has_learning_line <- function(parts) parts$same_units && parts$passive
 gap_panel <- function(bins, parts) {
   x <- new_scale(c(0, bins$gap))
   y <- new_scale(c(if (parts$same_units) 0, bins$mean, bins$low, bins$high))
-  title <- gap_title(bins$informed[1], parts)
+  title <- arm_gap_title(bins$informed[1], parts)
   points <- sprintf("gap %s, %s %s", show_number_each(bins$gap, 2), ifelse(bins$told, "informed", "base"), show_number_each(bins$mean, 2))
   panel(title, gap_box(bins, x, y, paste0(title, ": ", paste(points, collapse = "; ")), has_learning_line(parts)))
 }
 
-gap_title <- function(arm, parts) {
+arm_gap_title <- function(arm, parts) {
   what <- if (parts$same_units) sprintf("Mean of `%s` less `%s`", parts$belief, parts$prior) else sprintf("Mean of `%s`", parts$belief)
   sprintf("%s, against the gap%s", what, if (parts$several) sprintf(" to the signal of arm `%s`", arm) else "")
 }

@@ -40,29 +40,29 @@ heading <- function(level, text, id = NULL) sprintf("<h%d%s>%s</h%d>", level, at
 # ---- tables ----
 
 # A column of numbers: text as shown, and the number itself with all its digits.
-number_cells <- function(value, text) structure(list(text = text, value = value), class = "number_cells")
+value_cells <- function(value, text) structure(list(text = text, value = value), class = "value_cells")
 
 html_cells <- function(html, class = NULL) structure(list(html = html, class = class), class = "html_cells")
 
-# columns: named list of text, number_cells() or html_cells(); the first names the rows. rules: rows with a line above.
+# columns: named list of text, value_cells() or html_cells(); the first names the rows. rules: rows with a line above.
 html_table <- function(columns, caption, rules = integer()) {
   right <- vapply(columns, is_number_column, NA)
   header <- sprintf("<th scope=\"col\"%s>%s</th>", ifelse(right, " class=\"num\"", ""), as_words(names(columns)))
   paste0(sprintf("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table>\n", plain_text(no_ticks(caption))),
          sprintf("<caption><span>%s</span></caption>\n<thead><tr>%s</tr></thead>\n", as_words(caption), paste(header, collapse = "")),
-         sprintf("<tbody>\n%s\n</tbody>\n</table>\n</div>", table_rows(do.call(cbind, lapply(columns, table_cells)), rules)))
+         sprintf("<tbody>\n%s\n</tbody>\n</table>\n</div>", body_rows(do.call(cbind, lapply(columns, table_cells)), rules)))
 }
 
-table_rows <- function(cells, rules) {
+body_rows <- function(cells, rules) {
   first <- sub("^<td", "<th scope=\"row\"", sub("</td>$", "</th>", cells[, 1]))
   lines <- paste0(first, apply(cells[, -1, drop = FALSE], 1, paste, collapse = ""))
   paste0(ifelse(seq_along(lines) %in% rules, "<tr class=\"rule\">", "<tr>"), lines, "</tr>", collapse = "\n")
 }
 
-is_number_column <- function(x) inherits(x, "number_cells") || (inherits(x, "html_cells") && identical(x$class, "num"))
+is_number_column <- function(x) inherits(x, "value_cells") || (inherits(x, "html_cells") && identical(x$class, "num"))
 
 table_cells <- function(x) {
-  if (inherits(x, "number_cells")) return(sprintf("<td class=\"num\"%s>%s</td>", data_value(x$value), plain_text(x$text)))
+  if (inherits(x, "value_cells")) return(sprintf("<td class=\"num\"%s>%s</td>", data_value(x$value), plain_text(x$text)))
   if (inherits(x, "html_cells")) return(sprintf("<td%s>%s</td>", attribute("class", x$class), x$html))
   class <- ifelse(nchar(x) > 34, " class=\"text\"", ifelse(nchar(x) < 22, " class=\"short\"", ""))
   sprintf("<td%s>%s</td>", class, as_words(ifelse(is.na(x), "", x)))
@@ -70,26 +70,26 @@ table_cells <- function(x) {
 
 data_value <- function(x) ifelse(is.na(x), "", sprintf(" data-value=\"%s\"", formatC(x, digits = 15, format = "g", width = 1)))
 
-counts <- function(n) number_cells(n, vapply(n, big_number, ""))
+counts <- function(n) value_cells(n, vapply(n, big_number, ""))
 
-shares <- function(share) number_cells(share, ifelse(is.na(share), "", percent(share)))
+shares <- function(share) value_cells(share, ifelse(is.na(share), "", percent(share)))
 
 # Numbers with the decimals that their standard errors deserve.
 measured <- function(value, error, digits = 3) {
-  number_cells(value, ifelse(is.na(value), "", mapply(function(v, e) fixed(v, decimals_for(e, digits)), value, error)))
+  value_cells(value, ifelse(is.na(value), "", mapply(function(v, e) fixed(v, decimals_for(e, digits)), value, error)))
 }
 
 significant <- function(value, digits = 3) {
-  number_cells(value, ifelse(is.na(value), "", formatC(value, digits = digits, format = "fg", flag = "#", width = 1, big.mark = ",")))
+  value_cells(value, ifelse(is.na(value), "", formatC(value, digits = digits, format = "fg", flag = "#", width = 1, big.mark = ",")))
 }
 
-decimal <- function(value, digits = 3) number_cells(value, ifelse(is.na(value), "", formatC(value, digits = digits, format = "f")))
+decimal <- function(value, digits = 3) value_cells(value, ifelse(is.na(value), "", formatC(value, digits = digits, format = "f")))
 
 p_cells <- function(p) {
-  number_cells(p, ifelse(is.na(p), "", ifelse(p < 1e-4, "< 0.0001", formatC(p, digits = 3, format = "fg", flag = "#", width = 1))))
+  value_cells(p, ifelse(is.na(p), "", ifelse(p < 1e-4, "< 0.0001", formatC(p, digits = 3, format = "fg", flag = "#", width = 1))))
 }
 
-f_cells <- function(f) number_cells(f, ifelse(is.na(f), "", show_f(f)))
+f_cells <- function(f) value_cells(f, ifelse(is.na(f), "", show_f(f)))
 
 between <- function(low, high, number) html_cells(ifelse(is.na(low), "", plain_text(paste(number(low), "to", number(high)))), "num")
 

@@ -167,7 +167,7 @@ audit_table <- function(checks) {
   verdict <- sprintf("<span class=\"verdict %s\">%s</span>", ifelse(is.na(checks$verdict), "none", checks$verdict), word)
   todo <- ifelse(nzchar(checks$todo), paste0(" <small>", as_words(checks$todo), "</small>"), "")
   columns <- list(check = checks$check, verdict = html_cells(verdict), finding = html_cells(paste0(as_words(checks$says), todo), "text"),
-                  estimate = number_cells(checks$estimate, audit_number(checks$estimate)),
+                  estimate = value_cells(checks$estimate, audit_number(checks$estimate)),
                   "95% interval" = between(checks$conf.low, checks$conf.high, audit_number), p = p_cells(checks$p.value), people = counts(checks$n))
   html_table(columns, "Checks, each with its estimate and a word")
 }
@@ -310,7 +310,7 @@ specs_table <- function(specs) {
 # ---- inference ----
 
 inference_of <- function(fit, page, i) {
-  c(interval_text(fit, page), said_or_refused(set_text(fit, page)), said_or_refused(tests_text(fit, page)), draws_text(fit, page, i))
+  c(interval_text(fit, page), said_or_refused(ar_set_words(fit, page)), said_or_refused(tests_text(fit, page)), draws_text(fit, page, i))
 }
 
 interval_text <- function(fit, page) {
@@ -323,7 +323,7 @@ interval_text <- function(fit, page) {
             few_clusters_words(x$vcov_kind), ".", cr2_words(x, 3), both_scores_words(x, 3))
 }
 
-set_text <- function(fit, page) {
+ar_set_words <- function(fit, page) {
   set <- anderson_rubin(fit, page$level)
   few <- few_clusters_ar(attr(set, "parts"))
   zero <- sprintf("At effect 0 F = %s on %d and %s degrees of freedom, %s.", show_f(attr(set, "statistic")), attr(set, "df")[1],
@@ -335,14 +335,14 @@ set_text <- function(fit, page) {
 set_table <- function(set) {
   shown <- if (any(is.finite(unlist(set)))) show_ends(unlist(set)) else ""
   end <- function(x) ifelse(is.infinite(x), ifelse(x > 0, "no upper end", "no lower end"), shown[match(x, unlist(set))])
-  columns <- list(piece = as.character(seq_len(nrow(set))), lower = number_cells(set$lower, end(set$lower)),
-                  upper = number_cells(set$upper, end(set$upper)))
+  columns <- list(piece = as.character(seq_len(nrow(set))), lower = value_cells(set$lower, end(set$lower)),
+                  upper = value_cells(set$upper, end(set$upper)))
   html_table(columns, sprintf("Anderson-Rubin set, %s", level_percent(attr(set, "level"))))
 }
 
 tests_text <- function(fit, page) {
   tests <- iv_tests(fit)
-  number <- function(v) number_cells(v, ifelse(is.na(v), "", formatC(v, digits = 4, format = "fg", big.mark = ",", width = 1)))
+  number <- function(v) value_cells(v, ifelse(is.na(v), "", formatC(v, digits = 4, format = "fg", big.mark = ",", width = 1)))
   columns <- list(test = tests$test, "in words" = capital(sub("^[^:]*: ", "", tests$says)), statistic = number(tests$statistic),
                   df1 = number(tests$df1), df2 = number(tests$df2), p = p_cells(tests$p.value))
   c(sub_heading(page, "Tests of instruments and belief"), html_table(columns, sprintf("Tests (standard errors: %s)", attr(tests, "covariance"))))

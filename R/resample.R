@@ -208,13 +208,13 @@ column_sd <- function(draws) {
 }
 
 percentile_interval <- function(draws, level) {
-  out <- t(vapply(seq_len(ncol(draws)), function(j) ends_of(finite_only(draws[, j]), level), c(0, 0)))
+  out <- t(vapply(seq_len(ncol(draws)), function(j) quantiles_of(finite_only(draws[, j]), level), c(0, 0)))
   if (any(is.infinite(out))) warn_miv("few_draws", "%d draws are too few for an interval at level %s; it is unbounded. Take R = %d or more.", nrow(draws), format(level), ceiling(round(2 / alpha_of(level), 6)) - 1)
   out
 }
 
 # The order statistics that an interval lies between.
-ends_of <- function(x, level) {
+quantiles_of <- function(x, level) {
   ends <- ranks_of(length(x), level)
   if (ends[1] < 1) c(-Inf, Inf) else sort.int(x, partial = ends)[ends]
 }
