@@ -26,6 +26,9 @@
 #' | [c()][miv_set], [adjust_p()], [equal_effects()] | several fits as one table; p values of several effects together (Romano-Wolf, Holm); the test that subgroups have the same effect |
 #' | [iv_tests()] | strength of the first stage, over-identification, endogeneity, equal effects on the two sides |
 #' | `vcov()`, [CR()] | another covariance after the fit; clusters |
+#' | [miv_report()] | one HTML page of a fit, for a co-author: design, checks, table, weights, inference, a methods text |
+#' | [as_code()] | the same fit as lines of Stata or fixest, from the raw data, for a referee |
+#' | [other_packages] | tables, tidiers and post-estimation of other packages: the calls, and which standard errors they show |
 #' | [simulate_experiment()], [inflation_survey] | experiments whose belief effects are known |
 #'
 #' Fits also answer `coef()`, `confint()`, `nobs()`, `residuals()`, `fitted()`, `predict()`, `update()`, `formula()`, `model.frame()`,
@@ -35,10 +38,10 @@
 #' | option | default | does |
 #' |:---|:---|:---|
 #' | `miv.threads` | 2 | threads of the compiled core; the digits do not depend on it |
-#' | `miv.quiet` | `FALSE` | `TRUE` silences notes (what was chosen: the base of a text arm, collinear controls); never errors and warnings |
+#' | `miv.quiet` | `FALSE` | `TRUE` silences notes (what was chosen: the base of a text arm, collinear controls); never errors and warnings; with cli and a terminal that has colours, notes are coloured |
 #' | `miv.blas` | `FALSE` | `TRUE` sends the products of pairs and Bayesian draws to R's BLAS, through Armadillo; the draws then agree to 1e-10 instead of to the last digit |
 #' | `miv.memory` | 512 | megabytes that weights and cross-products of [resample()] may take; digits do not depend on it |
-#' | `miv.progress` | `TRUE` | `FALSE` hides the bar of [resample()], which needs cli and an interactive R |
+#' | `miv.progress` | `TRUE` | `FALSE` hides the bars of [resample()], [adjust_p()], [audit()], [compare_specs()] and [miv_report()]; they show after two seconds in an interactive R with cli |
 #' | `miv.ggplot2` | `TRUE` | `FALSE` draws with base graphics even where ggplot2 is installed |
 #'
 #' @section At load time:
@@ -49,6 +52,9 @@
 #' - texreg: its S4 generic `extract()` gets a method for fits.
 #'
 #' What goes into which package, and with which standard errors, is listed in [other_packages].
+#'
+#' @section Case:
+#' Names of columns, arms and choices (`exposure`, `vcov`, `scheme`, ...) are case sensitive, as R's own are; a slip is answered with the nearest name.
 #'
 #' @section Conditions:
 #' Every refusal is of class `miv_error` and `miv_error_<cause>`, every caution `miv_warning` and `miv_warning_<cause>`, every note `miv_message`
