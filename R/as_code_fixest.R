@@ -1,0 +1,296 @@
+# The plan of a fit as lines for fixest.
+
+# Functions whose value for a person needs that person's row only, so that it does not matter who else is in the data.
+kRowwise <- c("+", "-", "*", "/", "^", "%%", "%/%", "(", "I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sign", "round", "floor", "ceiling", "trunc",
+              "ifelse", "is.na", "!", "&", "|", "==", "!=", "<", ">", "<=", ">=", "%in%", "c", "as.numeric", "as.integer", "as.character", "as.logical", "factor", "as.factor",
+              "pmin", "pmax", "sin", "cos", "tan", "tanh", "nchar", "substr")
+
+fixest_lines <- function(plan, name = NULL) {
+  plan <- name_columns(plan)
+  regression <- fixest_regression(plan)
+  body <- c(fixest_definitions(plan), fixest_people(plan), fixest_sample(plan), fixest_instruments(plan), fixest_estimate(plan, regression, name))
+  c(fixest_head(plan), body)
+}
+
+fixest_head <- function(plan) {
+  adjusted <- plan$type %in% kAdjustedTypes
+  c(comment_lines(sprintf("%s, from the data frame `%s`, with fixest (0.13 or newer)%s.", plan_title(plan), plan$name, if (adjusted) " and clubSandwich" else "")),
+    if (!is.null(plan$said)) comment_lines(sprintf("`%s` is what `%s` was in the call.", plan$name, plan$said)), "library(fixest)", "")
+}
+
+# "Two-stage least squares of `support` on `posterior`, exposure "sign"".
+plan_title <- function(plan) {
+  quoted <- function(exprs) paste(sprintf("`%s`", vapply(exprs, deparse_one, "")), collapse = " and ")
+  on <- if (length(plan$beliefs)) plan$beliefs else plan$lead
+  what <- if (length(plan$beliefs)) "Two-stage least squares" else if (is.null(plan$stage)) "Least squares" else switch(plan$stage, first_stage = "First stage: least squares", reduced_form = "Reduced form: least squares", "Least squares")
+  exposure <- plan$recipe$exposure
+  sprintf("%s of `%s`%s%s", what, deparse_one(plan$outcome), if (length(on)) paste(" on", quoted(on)) else "",
+          if (plan$recipe$door == "miv") sprintf(", exposure %s", if (is.function(exposure)) "a function of the gap" else dQuote(exposure, FALSE)) else "")
+}
+
+comment_lines <- function(text, mark = "# ", width = 110) strwrap(text, width, prefix = mark)
+
+fixest_definitions <- function(plan) {
+  texts <- lapply(names(plan$state$defs), function(name) {
+    text <- plan$state$defs[[name]]$text
+    c(paste(code_name(name), "<-", text[1]), text[-1])
+  })
+  if (length(texts) == 0) NULL else c("# Functions used below", unlist(texts), "")
+}
+
+code_name <- function(name) paste(deparse(as.name(name), backtick = TRUE), collapse = "")
+
+code_text <- function(expr) paste(trimws(deparse(expr, width.cutoff = 500L, backtick = TRUE, control = c("keepNA", "keepInteger"))), collapse = " ")
+
+# ---- columns made before anybody is left out ----
+
+# Expressions that need other rows, and those that feols() takes as names only, become columns; plan$map: their text -> their names.
+name_columns <- function(plan) {
+  plan$columns <- list()
+  plan$map <- list()
+  whole <- !is.null(plan$weights) || length(plan$beliefs) > 0
+  for (expr in c(list(plan$outcome), plan$beliefs, plan$lead)) plan <- name_column(plan, expr, needs_rows(expr))
+  second <- is_second(plan)
+  for (expr in plan$beliefs) plan <- name_column(plan, expr, second && !is_plain_name(expr))
+  for (label in names(plan$variables)) plan <- name_column(plan, plan$variables[[label]], needs_rows(plan$variables[[label]]), label)
+  named <- c(unlist(lapply(c(plan$effects, plan$ways), `[[`, "parts"), recursive = FALSE), plan$strata, if (!is.null(plan$weights)) list(plan$weights))
+  for (expr in named) plan <- name_column(plan, expr, !is_plain_name(expr))
+  plan
+}
+
+is_plain_name <- function(expr) is.symbol(expr) && make.names(as.character(expr)) == as.character(expr)
+
+needs_rows <- function(expr) !is.symbol(expr) && !is_rowwise(expr)
+
+is_rowwise <- function(expr) {
+  if (!is.call(expr)) return(TRUE)
+  head <- expr[[1]]
+  if (!is.symbol(head) || !as.character(head) %in% kRowwise) return(FALSE)
+  if (as.character(head) %in% c("factor", "as.factor") && length(expr) > 2) return(FALSE)
+  all(vapply(as.list(expr)[-1], is_rowwise, NA))
+}
+
+# Standard errors that come from least squares on the first stage's fit.
+is_second <- function(plan) plan$type %in% c("HC2", "HC3", kAdjustedTypes) && length(plan$beliefs) > 0
+
+name_column <- function(plan, expr, wanted, label = deparse_one(expr)) {
+  key <- deparse_one(expr)
+  if (!wanted || !is.null(plan$map[[key]])) return(plan)
+  value <- plan$values[[label]]
+  stem <- gsub("^_+|_+$", "", tame_name(label))
+  names <- if (is.matrix(value) && ncol(value) > 1) vapply(seq_len(ncol(value)), function(j) fresh_name(plan$state, paste0(stem, "_", j)), "") else fresh_name(plan$state, stem)
+  plan$map[[key]] <- names
+  plan$columns <- c(plan$columns, list(list(names = names, expr = expr)))
+  plan
+}
+
+# The names under which an expression stands in the data, or its text.
+mapped <- function(plan, expr) {
+  names <- plan$map[[deparse_one(expr)]]
+  if (is.null(names)) code_text(expr) else vapply(names, code_name, "", USE.NAMES = FALSE)
+}
+
+# ---- who was told what ----
+
+fixest_people <- function(plan) {
+  steps <- lapply(plan$steps, function(step) list(text = paste(code_name(step$name), "<-", code_text(step$expr)), note = step$note))
+  c(if (length(steps)) c("# Who was told what; `people` is a copy", within_lines(sprintf("as.data.frame(%s)", plan$name), steps), "")
+    else c("# A copy", sprintf("people <- as.data.frame(%s)", plan$name), ""),
+    if (length(plan$columns)) c("# Variables of the formula, made while everybody is there", unlist(lapply(plan$columns, column_line)), ""))
+}
+
+within_lines <- function(data, steps) {
+  texts <- vapply(steps, `[[`, "", "text")
+  notes <- vapply(steps, function(step) if (is.null(step$note)) "" else step$note, "")
+  lines <- ifelse(nzchar(notes), paste0("  ", formatC(texts, width = -max(nchar(texts))), "  # ", notes), paste0("  ", texts))
+  c(sprintf("people <- within(%s, {", data), lines, "})")
+}
+
+column_line <- function(column) {
+  if (length(column$names) == 1) return(sprintf("people$%s <- with(people, %s)", code_name(column$names), code_text(column$expr)))
+  sprintf("people[c(%s)] <- as.data.frame(unclass(with(people, %s)))", paste(dQuote(column$names, FALSE), collapse = ", "), code_text(column$expr))
+}
+
+# ---- the people in the fit ----
+
+fixest_sample <- function(plan) {
+  vars <- unlist(lapply(plan$sample$vars, mapped, plan = plan))
+  conditions <- c(sprintf("complete.cases(%s)", paste(unique(vars), collapse = ", ")), if (!is.null(plan$sample$subset)) condition_text(plan$sample$subset),
+                  if (!is.null(plan$weights)) paste(mapped(plan, plan$weights), "> 0"))
+  says <- c("nothing missing", if (!is.null(plan$sample$subset)) "in the subset", if (!is.null(plan$weights)) "of positive weight")
+  subset <- sprintf("subset(people, %s)", paste(conditions, collapse = " & "))
+  if (any(vapply(plan$values, is.factor, NA))) subset <- sprintf("droplevels(%s)", subset)
+  c(sprintf("# The people in the fit: %s (%s of %s)", paste(says, collapse = ", "), big_number(plan$fit$nobs), big_number(plan$fit$rows)),
+    break_line(paste("people <-", subset)), sprintf("stopifnot(nrow(people) == %d)", as.integer(plan$fit$nobs)), "")
+}
+
+condition_text <- function(expr) {
+  low <- is.call(expr) && is.symbol(expr[[1]]) && as.character(expr[[1]]) %in% c("|", "||", "!", "?", "~", "<-", "=")
+  if (low) sprintf("(%s)", code_text(expr)) else code_text(expr)
+}
+
+# At commas behind `at` characters, continued under an indent.
+break_line <- function(text, at = 120, indent = "  ") {
+  out <- character()
+  while (nchar(text) > at) {
+    cuts <- gregexpr(", | [&|] ", text)[[1]]
+    cuts <- cuts[cuts > nchar(indent) & cuts <= at - 2]
+    if (length(cuts) == 0) break
+    cut <- max(cuts)
+    keep <- if (substr(text, cut, cut) == ",") cut else cut + 2
+    out <- c(out, substr(text, 1, keep))
+    text <- paste0(indent, trimws(substring(text, keep + 1), "left"))
+  }
+  c(out, text)
+}
+
+# ---- instruments ----
+
+fixest_instruments <- function(plan) {
+  if (length(plan$made) == 0) return(NULL)
+  steps <- lapply(plan$made, function(one) list(text = paste(one$name, "<-", instrument_text(one, plan)), note = NULL))
+  c(comment_lines(made_words(plan)), if (length(steps) == 1) sprintf("people$%s <- with(people, %s)", plan$made[[1]]$name, instrument_text(plan$made[[1]], plan)) else within_lines("people", steps), "")
+}
+
+made_words <- function(plan) {
+  exposure <- plan$recipe$exposure
+  times <- if (is.function(exposure)) "arm times exposure" else switch(exposure, sign = "arm times side", gap = "arm times gap", arm = "the arm", `arm+gap` = "the arm, and arm times gap", "arm on either side")
+  less <- switch(plan$centring, probability = ", the arm less its known probability", none = "",
+                 paste0(", the arm less its share among these people", if (length(plan$strata)) " in the stratum", if (!is.null(plan$weights)) ", weighted"))
+  sprintf("Instrument%s: %s%s%s", plural(length(plan$made)), times, less, if (length(plan$arms) > 1) if (length(plan$made[[1]]$products) > 1) ", added over the arms" else ", one for each arm" else "")
+}
+
+instrument_text <- function(one, plan) {
+  products <- vapply(one$products, function(product) {
+    told <- centred_text(plan, product$arm)
+    if (is.null(product$h)) told else paste(told, "*", code_text(product$h))
+  }, "")
+  paste(products, collapse = " + ")
+}
+
+centred_text <- function(plan, arm) {
+  told <- code_name(plan$arms[[arm]]$told)
+  share <- switch(plan$centring, none = NULL, probability = code_text(plan$probability[[arm]]), share_text(plan, told))
+  if (is.null(share)) told else sprintf("(%s - %s)", told, share)
+}
+
+share_text <- function(plan, told) {
+  strata <- paste(vapply(plan$strata, mapped, "", plan = plan), collapse = ", ")
+  w <- if (!is.null(plan$weights)) mapped(plan, plan$weights)
+  if (nzchar(strata)) return(if (is.null(w)) sprintf("ave(%s, %s)", told, strata) else sprintf("ave(%s * %s, %s) / ave(%s, %s)", w, told, strata, w, strata))
+  if (is.null(w)) sprintf("mean(%s)", told) else sprintf("weighted.mean(%s, %s)", told, w)
+}
+
+# ---- the regression ----
+
+# list(outcome, controls, effects, beliefs, instruments): text of the formula's parts.
+fixest_regression <- function(plan) {
+  term <- function(labels) term_texts(labels, plan)
+  controls <- c(unlist(lapply(plan$lead, function(expr) term_name(expr, plan))), unlist(lapply(plan$front, term)), level_text(plan), plan$arm_controls, unlist(lapply(plan$controls, term)))
+  controls <- unique(controls)
+  if (!plan$constant && length(plan$effects) == 0) controls <- c("0", controls)
+  list(outcome = mapped(plan, plan$outcome), controls = if (length(controls)) paste(controls, collapse = " + ") else "1",
+       effects = vapply(plan$effects, function(effect) paste(vapply(effect$parts, mapped, "", plan = plan), collapse = "^"), ""),
+       beliefs = vapply(plan$beliefs, term_name, "", plan = plan), instruments = unlist(lapply(plan$instruments, term)))
+}
+
+term_name <- function(expr, plan) {
+  if (is.null(plan$map[[deparse_one(expr)]])) code_text(as_term(expr)) else mapped(plan, expr)
+}
+
+# One text per product of columns: variables that are matrices have several.
+term_texts <- function(labels, plan) {
+  texts <- lapply(labels, function(label) if (is.null(plan$variables[[label]])) code_name(label) else mapped(plan, plan$variables[[label]]))
+  Reduce(function(left, right) as.vector(outer(left, right, paste, sep = ":")), texts)
+}
+
+level_text <- function(plan) {
+  if (length(plan$levels) == 0) return(NULL)
+  names <- vapply(plan$levels$names, code_name, "", USE.NAMES = FALSE)
+  if (plan$levels$kind == "plain") return(names)
+  if (length(names) == 1) sprintf("factor(%s)", names) else sprintf("factor(paste(%s))", paste(names, collapse = ", "))
+}
+
+formula_text <- function(r, beliefs = TRUE) {
+  first <- sprintf("%s ~ %s", r$outcome, r$controls)
+  if (length(r$effects)) first <- paste(first, "|", paste(r$effects, collapse = " + "))
+  if (beliefs && length(r$beliefs)) first <- sprintf("%s | %s ~ %s", first, paste(r$beliefs, collapse = " + "), paste(r$instruments, collapse = " + "))
+  first
+}
+
+fixest_estimate <- function(plan, r, name) {
+  keep <- if (is.null(name)) "" else sprintf("fits[[%s]] <- ", dQuote(name, FALSE))
+  words <- comment_lines(estimate_words(plan))
+  if (!is_second(plan)) {
+    if (plan$type %in% kAdjustedTypes) return(c(words, fixest_adjusted(plan, r, keep)))
+    return(c(words, call_lines(keep, formula_text(r), plan, fixest_vcov(plan))))
+  }
+  c(words, call_lines("fit <- ", formula_text(r), plan, "vcov = \"iid\""), fixest_second(plan, r, keep))
+}
+
+estimate_words <- function(plan) {
+  levels <- if (length(plan$levels)) "the level of the exposure is among the controls; "
+  dropped <- c(plan$controls_dropped, plan$instruments_dropped)
+  paste0("The estimate; ", levels, "standard errors ", covariance_words(plan), if (length(dropped)) sprintf("; left out as collinear: %s", paste(dropped, collapse = ", ")))
+}
+
+covariance_words <- function(plan) {
+  given <- if (plan$fit$vcov_kind$type %in% c("function", "matrix")) sprintf(" (the fit's own came from a %s)", plan$fit$vcov_kind$type) else ""
+  paste0(switch(plan$type, iid = "for equal variances", HC0 = "HC0, robust without a factor", HC1 = "HC1, robust with n / (n - k)", HC2 = , HC3 = paste0(plan$type, ", leverage of the second stage"),
+                CR0 = "clustered, CR0 without a factor", CR1 = "clustered, CR1 with G / (G - 1) (n - 1) / (n - k)",
+                paste0(plan$type, ", by the leverage of clusters in the second stage")), if (length(plan$ways) > 1) ", the smallest G of the ways", given)
+}
+
+call_lines <- function(keep, formula, plan, vcov) {
+  several <- length(plan$effects) > 1
+  arguments <- c("data = people", if (!is.null(plan$weights)) sprintf("weights = ~ %s", mapped(plan, plan$weights)), vcov, if (length(plan$effects)) "fixef.rm = \"none\"",
+                 if (several) "fixef.tol = 3e-12, fixef.iter = 1e5")
+  c(break_line(paste0(keep, "feols(", formula, ","), indent = "      "), paste0(break_line(paste0("      ", paste(arguments, collapse = ", "), ")"), indent = "      ")))
+}
+
+fixest_vcov <- function(plan) {
+  ways <- paste(vapply(plan$ways, function(way) paste(vapply(way$parts, mapped, "", plan = plan), collapse = "^"), ""), collapse = " + ")
+  kind <- switch(plan$type, iid = "\"iid\"", HC0 = , HC1 = "\"hetero\"", HC2 = "\"HC2\"", HC3 = "\"HC3\"", paste("~", ways))
+  small <- if (plan$type %in% c("HC0", "CR0")) "K.adj = FALSE, G.adj = FALSE" else "K.adj = TRUE, K.fixef = \"nonnested\", G.adj = TRUE, G.df = \"min\""
+  sprintf("vcov = %s, ssc = ssc(%s)", kind, small)
+}
+
+# ---- covariances from the second stage ----
+
+fixest_second <- function(plan, r, keep) {
+  hats <- paste0("fit_", r$beliefs)
+  net <- fresh_name(plan$state, "net_outcome")
+  outcome <- sprintf("people$%s <- with(people, %s)", net, paste(c(r$outcome, sprintf("coef(fit)[[\"%s\"]] * (%s - %s)", hats, r$beliefs, hats)), collapse = " - "))
+  second <- r
+  second$outcome <- net
+  second$controls <- paste(c(if (grepl("^0", r$controls)) "0", hats, setdiff(strsplit(r$controls, " + ", fixed = TRUE)[[1]], c("0", "1"))), collapse = " + ")
+  c("", comment_lines(sprintf("feols() has no %s for instrumental variables. Least squares on the first stage's fit has the same coefficients, and with this outcome the residuals of two-stage least squares.", plan$type)),
+    sprintf("people$%s <- fitted(fit$iv_first_stage[[%d]])", hats, seq_along(hats)), break_line(outcome), second_lines(plan, second, keep))
+}
+
+second_lines <- function(plan, second, keep) {
+  adjusted <- plan$type %in% kAdjustedTypes
+  regression <- if (adjusted) lm_lines(plan, second) else call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type))
+  matrix <- if (adjusted) club_text(plan) else "vcov(second)"
+  c(regression, sprintf("V <- %s", matrix), sprintf("%ssummary(fit, vcov = V[names(coef(fit)), names(coef(fit))])", keep))
+}
+
+# Least squares under CR2 and CR3.
+fixest_adjusted <- function(plan, r, keep) {
+  c(call_lines("fit <- ", formula_text(r), plan, "vcov = \"iid\""), second_lines(plan, r, keep))
+}
+
+lm_lines <- function(plan, r) {
+  dummies <- vapply(plan$effects, function(effect) {
+    parts <- vapply(effect$parts, mapped, "", plan = plan)
+    if (length(parts) == 1) sprintf("factor(%s)", parts) else sprintf("interaction(%s, drop = TRUE)", paste(parts, collapse = ", "))
+  }, "")
+  formula <- sprintf("%s ~ %s", r$outcome, paste(c(r$controls, dummies), collapse = " + "))
+  break_line(sprintf("second <- lm(%s, data = people%s)", formula, if (is.null(plan$weights)) "" else sprintf(", weights = %s", mapped(plan, plan$weights))), indent = "             ")
+}
+
+club_text <- function(plan) {
+  parts <- vapply(plan$ways[[1]]$parts, function(part) paste0("people$", mapped(plan, part)), "")
+  cluster <- if (length(parts) == 1) parts else sprintf("interaction(%s, drop = TRUE)", paste(parts, collapse = ", "))
+  sprintf("as.matrix(clubSandwich::vcovCR(second, cluster = %s, type = \"%s\"))", cluster, plan$type)
+}

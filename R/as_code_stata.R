@@ -1,0 +1,1 @@
+stata_lines <- function(plan) stop("not yet")
