@@ -40,7 +40,16 @@ fixest_definitions <- function(plan) {
 
 code_name <- function(name) paste(deparse(as.name(name), backtick = TRUE), collapse = "")
 
-code_text <- function(expr) paste(trimws(deparse(expr, width.cutoff = 500L, backtick = TRUE, control = c("keepNA", "keepInteger"))), collapse = " ")
+# All digits only where a number has more than deparse() shows by itself: a tie in the gap must stay one.
+code_text <- function(expr) {
+  digits <- if (has_long_number(expr)) "digits17"
+  paste(trimws(deparse(expr, width.cutoff = 500L, backtick = TRUE, control = c("keepNA", "keepInteger", digits))), collapse = " ")
+}
+
+has_long_number <- function(expr) {
+  if (is.call(expr)) return(any(vapply(as.list(expr), has_long_number, NA)))
+  is.double(expr) && length(expr) == 1 && !is.na(expr) && as.numeric(format(expr, digits = 15)) != expr
+}
 
 # ---- columns made before anybody is left out ----
 
@@ -48,15 +57,14 @@ code_text <- function(expr) paste(trimws(deparse(expr, width.cutoff = 500L, back
 name_columns <- function(plan) {
   plan$columns <- list()
   plan$map <- list()
-  whole <- !is.null(plan$weights) || length(plan$beliefs) > 0
   for (expr in c(list(plan$outcome), plan$beliefs, plan$lead)) plan <- name_column(plan, expr, needs_rows(expr))
-  second <- is_second(plan)
-  for (expr in plan$beliefs) plan <- name_column(plan, expr, second && !is_plain_name(expr))
   for (label in names(plan$variables)) plan <- name_column(plan, plan$variables[[label]], needs_rows(plan$variables[[label]]), label)
-  named <- c(unlist(lapply(c(plan$effects, plan$ways), `[[`, "parts"), recursive = FALSE), plan$strata, if (!is.null(plan$weights)) list(plan$weights))
-  for (expr in named) plan <- name_column(plan, expr, !is_plain_name(expr))
+  named <- list(weight = if (!is.null(plan$weights)) list(plan$weights), cluster = parts_of(plan$ways), stratum = plan$strata, effect = parts_of(plan$effects))
+  for (stem in names(named)) for (expr in named[[stem]]) plan <- name_column(plan, expr, !is_plain_name(expr), stem = stem)
   plan
 }
+
+parts_of <- function(crossed) unlist(lapply(crossed, `[[`, "parts"), recursive = FALSE)
 
 is_plain_name <- function(expr) is.symbol(expr) && make.names(as.character(expr)) == as.character(expr)
 
@@ -70,14 +78,17 @@ is_rowwise <- function(expr) {
   all(vapply(as.list(expr)[-1], is_rowwise, NA))
 }
 
-# Standard errors that come from least squares on the first stage's fit.
-is_second <- function(plan) plan$type %in% c("HC2", "HC3", kAdjustedTypes) && length(plan$beliefs) > 0
+# Standard errors that come from a second regression. feols() has leverage for least squares only, but not with weights and without
+# effects, nor where somebody is alone in an effect.
+is_second <- function(plan) {
+  if (plan$type %in% kAdjustedTypes) return(TRUE)
+  plan$type %in% c("HC2", "HC3") && (length(plan$beliefs) > 0 || !is.null(plan$weights) || length(plan$effects) > 0)
+}
 
-name_column <- function(plan, expr, wanted, label = deparse_one(expr)) {
+name_column <- function(plan, expr, wanted, label = deparse_one(expr), stem = gsub("^_+|_+$", "", tame_name(label))) {
   key <- deparse_one(expr)
   if (!wanted || !is.null(plan$map[[key]])) return(plan)
   value <- plan$values[[label]]
-  stem <- gsub("^_+|_+$", "", tame_name(label))
   names <- if (is.matrix(value) && ncol(value) > 1) vapply(seq_len(ncol(value)), function(j) fresh_name(plan$state, paste0(stem, "_", j)), "") else fresh_name(plan$state, stem)
   plan$map[[key]] <- names
   plan$columns <- c(plan$columns, list(list(names = names, expr = expr)))
@@ -221,10 +232,7 @@ formula_text <- function(r, beliefs = TRUE) {
 fixest_estimate <- function(plan, r, name) {
   keep <- if (is.null(name)) "" else sprintf("fits[[%s]] <- ", dQuote(name, FALSE))
   words <- comment_lines(estimate_words(plan))
-  if (!is_second(plan)) {
-    if (plan$type %in% kAdjustedTypes) return(c(words, fixest_adjusted(plan, r, keep)))
-    return(c(words, call_lines(keep, formula_text(r), plan, fixest_vcov(plan))))
-  }
+  if (!is_second(plan)) return(c(words, call_lines(keep, formula_text(r), plan, fixest_vcov(plan))))
   c(words, call_lines("fit <- ", formula_text(r), plan, "vcov = \"iid\""), fixest_second(plan, r, keep))
 }
 
@@ -243,7 +251,7 @@ covariance_words <- function(plan) {
 
 call_lines <- function(keep, formula, plan, vcov) {
   several <- length(plan$effects) > 1
-  arguments <- c("data = people", if (!is.null(plan$weights)) sprintf("weights = ~ %s", mapped(plan, plan$weights)), vcov, if (length(plan$effects)) "fixef.rm = \"none\"",
+  arguments <- c("data = people", if (!is.null(plan$weights)) sprintf("weights = ~ %s", mapped(plan, plan$weights)), vcov, if (length(plan$effects)) sprintf("fixef.rm = \"%s\"", if (isTRUE(plan$alone)) "singleton" else "none"),
                  if (several) "fixef.tol = 3e-12, fixef.iter = 1e5")
   c(break_line(paste0(keep, "feols(", formula, ","), indent = "      "), paste0(break_line(paste0("      ", paste(arguments, collapse = ", "), ")"), indent = "      ")))
 }
@@ -255,42 +263,77 @@ fixest_vcov <- function(plan) {
   sprintf("vcov = %s, ssc = ssc(%s)", kind, small)
 }
 
-# ---- covariances from the second stage ----
+# ---- covariances from a second regression ----
 
 fixest_second <- function(plan, r, keep) {
-  hats <- paste0("fit_", r$beliefs)
-  net <- fresh_name(plan$state, "net_outcome")
-  outcome <- sprintf("people$%s <- with(people, %s)", net, paste(c(r$outcome, sprintf("coef(fit)[[\"%s\"]] * (%s - %s)", hats, r$beliefs, hats)), collapse = " - "))
+  hats <- vapply(plan$beliefs, function(belief) if (is_plain_name(belief)) paste0("fit_", belief) else fresh_name(plan$state, "belief_fitted"), "")
   second <- r
-  second$outcome <- net
-  second$controls <- paste(c(if (grepl("^0", r$controls)) "0", hats, setdiff(strsplit(r$controls, " + ", fixed = TRUE)[[1]], c("0", "1"))), collapse = " + ")
-  c("", comment_lines(sprintf("feols() has no %s for instrumental variables. Least squares on the first stage's fit has the same coefficients, and with this outcome the residuals of two-stage least squares.", plan$type)),
-    sprintf("people$%s <- fitted(fit$iv_first_stage[[%d]])", hats, seq_along(hats)), break_line(outcome), second_lines(plan, second, keep))
+  if (length(hats)) {
+    second$outcome <- fresh_name(plan$state, "net_outcome")
+    second$controls <- paste(c(if (grepl("^0", r$controls)) "0", hats, setdiff(strsplit(r$controls, " + ", fixed = TRUE)[[1]], c("0", "1"))), collapse = " + ")
+  }
+  c("", comment_lines(second_words(plan)), hat_lines(r, hats, second$outcome), second_lines(plan, second), keep_lines(r, hats, keep))
 }
 
-second_lines <- function(plan, second, keep) {
-  adjusted <- plan$type %in% kAdjustedTypes
-  regression <- if (adjusted) lm_lines(plan, second) else call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type))
-  matrix <- if (adjusted) club_text(plan) else "vcov(second)"
-  c(regression, sprintf("V <- %s", matrix), sprintf("%ssummary(fit, vcov = V[names(coef(fit)), names(coef(fit))])", keep))
+second_words <- function(plan) {
+  if (length(plan$beliefs) == 0) return(sprintf("feols() has no %s here; it comes from another regression of the same kind.", plan$type))
+  sprintf("feols() has no %s for instrumental variables. Least squares on the first stage's fit has the same coefficients, and with this outcome the residuals of two-stage least squares.", plan$type)
 }
 
-# Least squares under CR2 and CR3.
-fixest_adjusted <- function(plan, r, keep) {
-  c(call_lines("fit <- ", formula_text(r), plan, "vcov = \"iid\""), second_lines(plan, r, keep))
+hat_lines <- function(r, hats, outcome) {
+  if (length(hats) == 0) return(NULL)
+  terms <- sprintf("coef(fit)[[%s]] * (%s - %s)", vapply(paste0("fit_", r$beliefs), function(name) deparse(name), ""), r$beliefs, hats)
+  c(sprintf("people$%s <- fitted(fit$iv_first_stage[[%d]])", hats, seq_along(hats)), break_line(sprintf("people$%s <- with(people, %s)", outcome, paste(c(r$outcome, terms), collapse = " - "))))
+}
+
+# The matrix in the order of the fit's own coefficients.
+keep_lines <- function(r, hats, keep) {
+  named <- paste0("fit_", r$beliefs)
+  odd <- which(length(hats) > 0 & hats != named)
+  c("terms <- names(coef(fit))", sprintf("terms[terms == %s] <- \"%s\"", vapply(named[odd], function(name) deparse(name), ""), hats[odd]), sprintf("%ssummary(fit, vcov = V[terms, terms])", keep))
+}
+
+second_lines <- function(plan, second) {
+  if (plan$type %in% kAdjustedTypes) return(if (effects_within(plan)) club_lines_within(plan, second) else club_lines(plan, second))
+  if (length(plan$effects) == 0) {
+    if (is.null(plan$weights)) return(c(call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type)), "V <- vcov(second)"))
+    return(c(lm_lines(plan, second), sprintf("V <- sandwich::vcovHC(second, type = \"%s\")", plan$type)))
+  }
+  plan$alone <- TRUE
+  c("# whoever is alone in an effect adds nothing, but has a leverage of 1", call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type)), "V <- vcov(second)")
+}
+
+# Effects within clusters are taken out first: their dummies change nothing, but leave matrices without an inverse.
+effects_within <- function(plan) {
+  if (length(plan$effects) == 0) return(FALSE)
+  kept <- kept_of(plan$fit)
+  choice <- add_clusters(plan$problem, kept_choice(plan$fit))
+  !needs_dummies(plan$problem, choice, cluster_indices(plan$problem, choice, kept), kept)
 }
 
 lm_lines <- function(plan, r) {
-  dummies <- vapply(plan$effects, function(effect) {
-    parts <- vapply(effect$parts, mapped, "", plan = plan)
-    if (length(parts) == 1) sprintf("factor(%s)", parts) else sprintf("interaction(%s, drop = TRUE)", paste(parts, collapse = ", "))
-  }, "")
-  formula <- sprintf("%s ~ %s", r$outcome, paste(c(r$controls, dummies), collapse = " + "))
+  formula <- sprintf("%s ~ %s", r$outcome, paste(c(r$controls, vapply(plan$effects, dummies_text, "", plan = plan)), collapse = " + "))
   break_line(sprintf("second <- lm(%s, data = people%s)", formula, if (is.null(plan$weights)) "" else sprintf(", weights = %s", mapped(plan, plan$weights))), indent = "             ")
 }
 
+dummies_text <- function(effect, plan) crossed_text(effect$parts, plan, "factor(%s)", "")
+
+crossed_text <- function(parts, plan, one = "%s", from = "people$") {
+  names <- paste0(from, vapply(parts, mapped, "", plan = plan))
+  if (length(names) == 1) sprintf(one, names) else sprintf("interaction(%s, drop = TRUE)", paste(names, collapse = ", "))
+}
+
 club_text <- function(plan) {
-  parts <- vapply(plan$ways[[1]]$parts, function(part) paste0("people$", mapped(plan, part)), "")
-  cluster <- if (length(parts) == 1) parts else sprintf("interaction(%s, drop = TRUE)", paste(parts, collapse = ", "))
-  sprintf("as.matrix(clubSandwich::vcovCR(second, cluster = %s, type = \"%s\"))", cluster, plan$type)
+  sprintf("V <- as.matrix(clubSandwich::vcovCR(second, cluster = %s, type = \"%s\"))", crossed_text(plan$ways[[1]]$parts, plan), plan$type)
+}
+
+club_lines <- function(plan, second) c(lm_lines(plan, second), club_text(plan))
+
+club_lines_within <- function(plan, second) {
+  effects <- sprintf("list(%s)", paste(vapply(plan$effects, function(effect) crossed_text(effect$parts, plan), ""), collapse = ", "))
+  w <- if (!is.null(plan$weights)) paste0("people$", mapped(plan, plan$weights))
+  net <- function(x) sprintf("demean(%s, %s%s, tol = 1e-12)", x, effects, if (is.null(w)) "" else paste0(", weights = ", w))
+  c(call_lines("second <- ", formula_text(second, FALSE), plan, "vcov = \"iid\""), "# the effects lie within clusters and are taken out first",
+    paste("X <-", net("model.matrix(second)")), paste("Y <-", net(sprintf("people$%s", second$outcome))), "terms <- colnames(X)",
+    sprintf("second <- lm(as.vector(Y) ~ 0 + X%s)", if (is.null(w)) "" else paste0(", weights = ", w)), club_text(plan), "dimnames(V) <- list(terms, terms)")
 }
