@@ -64,8 +64,6 @@ name_columns <- function(plan) {
   plan
 }
 
-parts_of <- function(crossed) unlist(lapply(crossed, `[[`, "parts"), recursive = FALSE)
-
 is_plain_name <- function(expr) is.symbol(expr) && make.names(as.character(expr)) == as.character(expr)
 
 needs_rows <- function(expr) !is.symbol(expr) && !is_rowwise(expr)
@@ -125,7 +123,7 @@ column_line <- function(column) {
 # ---- the people in the fit ----
 
 fixest_sample <- function(plan) {
-  vars <- unlist(lapply(plan$sample$vars, mapped, plan = plan))
+  vars <- unlist(lapply(plan$sample$vars, function(var) mapped(plan, var$expr)))
   conditions <- c(sprintf("complete.cases(%s)", paste(unique(vars), collapse = ", ")), if (!is.null(plan$sample$subset)) condition_text(plan$sample$subset),
                   if (!is.null(plan$weights)) paste(mapped(plan, plan$weights), "> 0"))
   says <- c("nothing missing", if (!is.null(plan$sample$subset)) "in the subset", if (!is.null(plan$weights)) "of positive weight")
@@ -144,8 +142,9 @@ condition_text <- function(expr) {
 break_line <- function(text, at = 120, indent = "  ") {
   out <- character()
   while (nchar(text) > at) {
-    cuts <- gregexpr(", | [&|] ", text)[[1]]
+    cuts <- gregexpr(", | [&|+] ", text)[[1]]
     cuts <- cuts[cuts > nchar(indent) & cuts <= at - 2]
+    cuts <- cuts[!vapply(cuts, in_quotes, NA, text = text)]
     if (length(cuts) == 0) break
     cut <- max(cuts)
     keep <- if (substr(text, cut, cut) == ",") cut else cut + 2
@@ -153,6 +152,11 @@ break_line <- function(text, at = 120, indent = "  ") {
     text <- paste0(indent, trimws(substring(text, keep + 1), "left"))
   }
   c(out, text)
+}
+
+in_quotes <- function(at, text) {
+  before <- substr(text, 1, at)
+  any(vapply(c("\"", "`"), function(mark) nchar(gsub(sprintf("[^%s]", mark), "", before)) %% 2 == 1, NA))
 }
 
 # ---- instruments ----
@@ -244,8 +248,8 @@ estimate_words <- function(plan) {
 
 covariance_words <- function(plan) {
   given <- if (plan$fit$vcov_kind$type %in% c("function", "matrix")) sprintf(" (the fit's own came from a %s)", plan$fit$vcov_kind$type) else ""
-  paste0(switch(plan$type, iid = "for equal variances", HC0 = "HC0, robust without a factor", HC1 = "HC1, robust with n / (n - k)", HC2 = , HC3 = paste0(plan$type, ", leverage of the second stage"),
-                CR0 = "clustered, CR0 without a factor", CR1 = "clustered, CR1 with G / (G - 1) (n - 1) / (n - k)",
+  paste0(switch(plan$type, iid = "for equal variances", HC0 = "HC0, robust without a factor", HC1 = "HC1, robust with n/(n-k)", HC2 = , HC3 = paste0(plan$type, ", leverage of the second stage"),
+                CR0 = "clustered, CR0 without a factor", CR1 = "clustered, CR1 with G/(G-1) (n-1)/(n-k)",
                 paste0(plan$type, ", by the leverage of clusters in the second stage")), if (length(plan$ways) > 1) ", the smallest G of the ways", given)
 }
 
@@ -290,7 +294,7 @@ hat_lines <- function(r, hats, outcome) {
 keep_lines <- function(r, hats, keep) {
   named <- paste0("fit_", r$beliefs)
   odd <- which(length(hats) > 0 & hats != named)
-  c("terms <- names(coef(fit))", sprintf("terms[terms == %s] <- \"%s\"", vapply(named[odd], function(name) deparse(name), ""), hats[odd]), sprintf("%ssummary(fit, vcov = V[terms, terms])", keep))
+  c("terms <- names(coef(fit))", sprintf("terms[terms == %s] <- \"%s\"", vapply(named[odd], function(name) deparse(name), ""), hats[odd]), sprintf("%ssummary(fit, vcov = V[terms, terms, drop = FALSE])", keep))
 }
 
 second_lines <- function(plan, second) {

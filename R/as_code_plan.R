@@ -357,6 +357,7 @@ plan_way <- function(way, plan) {
 plan_places <- function(plan) {
   stage <- if (is.null(plan$stage)) "" else plan$stage
   plan$role_beliefs <- plan$beliefs
+  plan$role_outcome <- plan$outcome
   plan$lead <- list()
   if (stage == "endogeneity") abort_miv("no_counterpart", "The auxiliary regression of a test has no lines of its own; give the fit itself.")
   if (stage == "ols") plan$lead <- plan$beliefs
@@ -369,21 +370,22 @@ plan_places <- function(plan) {
 
 # ---- the sample ----
 
-# Every expression whose missing values leave a person out, the subset, and whether weights can be 0.
+# vars: every expression whose missing values leave a person out, list(expr, kind): "number", "label" (of groups) or "variable" (of the
+# formula, of any kind); subset: an expression or NULL.
 plan_sample <- function(plan) {
-  experiment <- plan$fit$experiment
-  parts <- suppressWarnings(read_formula(plan$recipe$formula, plan$recipe$door))
-  roles <- list()
-  if (!is.null(experiment) && plan$recipe$door == "miv") {
-    signals <- Filter(Negate(is.null), lapply(unname(experiment$signals), `[[`, "role"))
-    used <- c(experiment$roles[c("belief", "prior", "arm")], signals, if (is.list(experiment$probability)) list(experiment$probability), experiment$roles$cluster, experiment$roles$strata)
-    roles <- lapply(unname(used), role_expr, state = plan$state)
-  }
-  effects <- unlist(lapply(plan$effects, `[[`, "parts"), recursive = FALSE)
-  ways <- unlist(lapply(plan$ways, `[[`, "parts"), recursive = FALSE)
-  all <- c(list(formula_expr(parts$outcome, plan)), plan$role_beliefs, roles, unname(plan$variables), effects, ways, if (!is.null(plan$weights)) list(plan$weights))
-  all <- Filter(function(e) length(intersect(all.vars(e), plan$state$columns)) > 0, all)
-  all <- all[!duplicated(vapply(all, deparse_one, ""))]
+  experiment <- if (plan$recipe$door == "miv") plan$fit$experiment
+  settled <- function(roles) lapply(unname(roles), role_expr, state = plan$state)
+  signals <- Filter(Negate(is.null), lapply(unname(experiment$signals), `[[`, "role"))
+  numbers <- c(list(plan$role_outcome), plan$role_beliefs, settled(c(experiment$roles[c("belief", "prior")], signals, if (is.list(experiment$probability)) list(experiment$probability))),
+               if (!is.null(plan$weights)) list(plan$weights))
+  labels <- c(settled(c(if (!is.null(experiment)) experiment$roles["arm"], experiment$roles$cluster, experiment$roles$strata)), parts_of(plan$effects), parts_of(plan$ways))
+  vars <- c(lapply(numbers, of_kind, "number"), lapply(labels, of_kind, "label"), lapply(unname(plan$variables), of_kind, "variable"))
+  vars <- Filter(function(var) any(all.vars(var$expr) %in% plan$state$columns), vars)
   subset <- plan$recipe$subset
-  list(vars = all, subset = if (!is.null(subset)) formula_expr(subset, plan))
+  list(vars = vars[!duplicated(vapply(vars, function(var) deparse_one(var$expr), ""))], subset = if (!is.null(subset)) formula_expr(subset, plan))
 }
+
+of_kind <- function(expr, kind) list(expr = expr, kind = kind)
+
+# Effects and clusters are crossed parts.
+parts_of <- function(crossed) unlist(lapply(crossed, `[[`, "parts"), recursive = FALSE)
