@@ -101,8 +101,9 @@ package_name <- function(f, name = NULL) {
   if (is.null(home) || !isNamespace(home)) return(NULL)
   package <- getNamespaceName(home)[[1]]
   exported <- getNamespaceExports(package)
-  same <- function(n) identical(get0(n, home, inherits = FALSE), f)
+  same <- function(n) identical(get0(n, getNamespace(package), inherits = FALSE), f)
   found <- if (!is.null(name) && name %in% exported && same(name)) name else Find(same, exported)
+  if (is.null(found) && is.null(Find(same, ls(getNamespace(package), all.names = TRUE)))) return(NULL)
   if (is.null(found)) abort_miv("not_self_contained", "`%s` is an internal function of the package %s; use an exported one.", if (is.null(name)) "the function" else name, package)
   if (package %in% c("base", "stats")) as.name(found) else call("::", as.name(package), as.name(found))
 }
@@ -277,12 +278,12 @@ plan_terms <- function(plan, terms, of_term, part) {
   plan
 }
 
-# Names of the columns of a term, among what the regression kept. Instruments moved among the controls by a stage count as they are called.
+# Whether the regression kept a column of the term. A stage has the instruments among its controls, or in ols() nowhere.
 term_kept <- function(label, plan, of_term, part) {
   problem <- plan$problem
-  columns <- column_names(if (part == "controls" || !is.null(plan$stage)) problem$controls else problem$instruments)
-  from <- if (part == "controls") column_terms(problem) else if (!is.null(plan$stage)) column_terms(problem) else of_term
-  any(setdiff(columns[from == label], plan$fit$dropped) %in% c(names(plan$fit$coefficients), plan$fit$instruments)) || part == "instruments" && identical(plan$stage, "ols")
+  if (part == "instruments" && is.null(plan$stage)) return(any(column_names(problem$instruments)[of_term == label] %in% plan$fit$instruments))
+  if (part == "instruments" && plan$stage == "ols") return(FALSE)
+  any(column_names(problem$controls)[column_terms(problem) == label] %in% names(plan$fit$coefficients))
 }
 
 # list(kind: "factor" or "plain", names): the level controls of miv().

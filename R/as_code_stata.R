@@ -9,7 +9,7 @@ stata_lines <- function(plan) {
   made <- take_lines(state)
   estimate <- stata_estimate(plan, parts, state)
   warn_computed(state)
-  c(stata_head(plan, state), stata_import(plan, state), sample, people, if (length(made)) c("* Variables of the regression", made, ""), instruments, estimate)
+  c(stata_head(plan, state), stata_import(plan, state), sample, people, instruments, if (length(made)) c("* Variables of the regression", made, ""), estimate)
 }
 
 # names, kinds: of the data's columns there; used: those that are written; computed: columns made in R, as lines; lines: pending.
@@ -69,7 +69,7 @@ sees_missing <- function(expr, vars, state) {
 }
 
 # A column written by R beside the data: numbers, or the codes of groups.
-computed_value <- function(expr, state, label, kind = "number", code = code_text(expr)) {
+computed_value <- function(expr, state, label, kind = "number", code = code_text(in_brackets(expr))) {
   key <- paste(kind, code)
   if (is.null(state$computed[[key]])) {
     name <- stata_new(state, label)
@@ -77,6 +77,16 @@ computed_value <- function(expr, state, label, kind = "number", code = code_text
     state$computed_words <- c(state$computed_words, label)
   }
   word(state$computed[[key]]$name)
+}
+
+# Columns with odd names as data[["a b"]]: a backtick opens a macro in Stata, in comments too.
+in_brackets <- function(expr) {
+  if (is.symbol(expr) && nzchar(as.character(expr)) && !is_plain_name(expr)) return(call("[[", quote(data), as.character(expr)))
+  if (!is.call(expr)) return(expr)
+  head <- expr[[1]]
+  out <- lapply(as.list(expr), function(e) if (identical(e, quote(expr = ))) e else in_brackets(e))
+  out[[1]] <- if (is.symbol(head)) head else in_brackets(head)
+  as.call(out)
 }
 
 is_computed <- function(words, state) words$text %in% vapply(state$computed, `[[`, "", "name")

@@ -63,7 +63,7 @@ stata_matrix <- function(expr, label, value, state) {
 }
 
 matrix_columns <- function(expr, label, value, state) {
-  vapply(seq_len(ncol(value)), function(j) computed_value(expr, state, paste0(label, "_", j), code = sprintf("%s[, %d]", code_text(expr), j))$text, "")
+  vapply(seq_len(ncol(value)), function(j) computed_value(expr, state, paste0(label, "_", j), code = sprintf("%s[, %d]", code_text(in_brackets(expr)), j))$text, "")
 }
 
 is_powers <- function(expr, state) {
@@ -162,7 +162,9 @@ stata_command <- function(plan, parts, options, outcome = parts$outcome, prefix 
 
 # At blanks, continued behind ///.
 stata_wrap <- function(text, at = 100) {
-  lines <- strwrap(text, at, exdent = 4)
+  held <- text
+  for (bracket in regmatches(text, gregexpr("vce[(][^)]*[)]|[[]aw = [^]]*[]]", text))[[1]]) held <- sub(bracket, gsub(" ", "\r", bracket), held, fixed = TRUE)
+  lines <- gsub("\u00a0", " ", strwrap(gsub("\r", "\u00a0", held), at, exdent = 4))
   if (length(lines) > 1) lines[-length(lines)] <- paste(lines[-length(lines)], "///")
   lines
 }
@@ -181,9 +183,14 @@ stata_rescaled <- function(plan, parts) {
     CR0 = if (ols) list(sprintf("(e(N_clust) - 1) / e(N_clust) * (e(N) - %d) / (e(N) - 1)", counts$k), "regress, vce(cluster) has the factor of CR1, which CR0 has not"),
     CR1 = if (counts$k != counts$k_nested) list(sprintf("(e(N) - %d) / (e(N) - %d)", counts$k, counts$k_nested), sprintf("Of the k = %d coefficients %d are effects within clusters, which the fit does not count", counts$k, counts$k - counts$k_nested)))
   if (is.null(factor)) return(NULL)
-  names <- if (ols) parts$lead else parts$beliefs
-  if (length(names) == 0) names <- utils::head(grep("#|^i", parts$exogenous, invert = TRUE, value = TRUE), 1)
+  names <- shown_names(parts)
   c(comment_lines(paste0(factor[[2]], "; the standard error of the fit:"), "* "), sprintf("display \"%s: \" _b[%s] \"  standard error: \" _se[%s] * sqrt(%s)", names, names, names, factor[[1]]))
+}
+
+# Coefficients to display: beliefs or what leads, else every plain regressor.
+shown_names <- function(parts) {
+  first <- c(parts$beliefs, parts$lead)
+  if (length(first)) first[!grepl("#|^i[.]", first)] else grep("#|^(i|ibn)[.]", parts$exogenous, invert = TRUE, value = TRUE)
 }
 
 # k with and without the effects that lie within clusters.
@@ -213,22 +220,54 @@ stata_ways <- function(plan, parts, state) {
       sprintf("matrix V = %s%se(V)", if (i == 1) "" else if (length(set) %% 2) "V + " else "V - ", if (ols) "off * " else ""),
       if (length(set) == 1) sprintf("scalar G = %s", if (i == 1) "e(N_clust)" else "min(scalar(G), e(N_clust))"))
   }))
-  names <- if (ols) parts$lead else parts$beliefs
+  names <- shown_names(parts)
   factor <- if (plan$type == "CR1") sprintf("scalar(G) / (scalar(G) - 1) * (e(N) - 1) / (e(N) - %d)", counts$k_nested) else "1"
-  c("* Several ways: one regression for each set of them, without a factor; odd sets add, even ones take off",
+  c(mended_words(plan), "* Several ways: one regression for each set of them, without a factor; odd sets add, even ones take off",
     if (!ols) comment_lines(sprintf("(ivreg2 of SSC has it in one line: cluster(%s) small)", paste(parts$ways, collapse = " ")), "* "), lines,
     sprintf("scalar factor = %s", factor),
     sprintf("display \"%s: \" _b[%s] \"  standard error: \" sqrt(scalar(factor) * el(V, rownumb(V, \"%s\"), colnumb(V, \"%s\")))", names, names, names, names))
+}
+
+# The fit set eigenvalues below 0 to 0, which no command of Stata does.
+mended_words <- function(plan) {
+  if (!is_mended(plan)) return(NULL)
+  warn_miv("negative_variance", "The covariance over several ways of clustering was not positive definite, and the fit set its negative eigenvalues to 0; the Stata lines do not, so standard errors differ a little.")
+  comment_lines("The sum over the ways has negative eigenvalues, which the fit set to 0; here they stay, so that standard errors differ a little", "* ")
+}
+
+# Setting eigenvalues to 0 changes the trace.
+is_mended <- function(plan) {
+  choice <- add_clusters(plan$problem, kept_choice(plan$fit))
+  answer <- run_core(plan$problem, sample_of(plan$fit), choice, "usual")
+  counts <- stata_counts(plan)
+  raw <- sum(diag(signed_sum(answer$covariances, answer$clusters))) * small_sample_factor(choice, plan$fit$nobs, counts$k, counts$k_nested, answer$clusters)
+  abs(sum(diag(plan$fit$vcov)) / raw - 1) > 1e-11
 }
 
 # ---- leverage ----
 
 stata_leverage <- function(plan, parts, state) {
   second <- second_stage(plan, parts, state)
+  alone <- stata_alone(plan, parts, state)
+  if (!is.null(alone)) {
+    second$lines <- c(second$lines, alone$lines)
+    parts$condition <- alone$condition
+  }
   if (is.null(parts$weight)) return(c(second$lines, stata_regress(second, parts, sprintf("vce(%s)", tolower(plan$type)))))
   weighted <- by_root_weight(second, parts, state)
   c(second$lines, comment_lines("Weights: every column times the root of the weight, for regress counts them otherwise in its leverage", "* "), weighted$lines,
-    stata_wrap(paste0(paste(c("regress", weighted$outcome, weighted$terms), collapse = " "), sprintf(", vce(%s) noconstant", tolower(plan$type)))))
+    stata_wrap(paste0(paste(c("regress", weighted$outcome, weighted$terms), collapse = " "), parts$condition, sprintf(", vce(%s) noconstant", tolower(plan$type)))))
+}
+
+# Whoever is alone in an effect has a leverage of 1 and adds nothing.
+stata_alone <- function(plan, parts, state) {
+  if (length(plan$effects) == 0) return(NULL)
+  kept <- kept_of(plan$fit)
+  sizes <- tabulate(keep_ids(effect_index(plan$problem, plan$problem$effects[[1]], kept), kept)$ids + 1L)
+  if (all(sizes != 1)) return(NULL)
+  size <- stata_new(state, "effect_size")
+  list(lines = c("* Whoever is alone in an effect adds nothing, but has a leverage of 1", sprintf("egen %s = count(%s), by(%s)", size, parts$outcome, sub("^i[.]", "", parts$effects[1]))),
+       condition = sprintf(" if %s > 1", size))
 }
 
 # list(lines, outcome, first, terms): least squares on the first stage's fit, with the residuals of two-stage least squares.
@@ -245,7 +284,7 @@ second_stage <- function(plan, parts, state) {
 }
 
 stata_regress <- function(second, parts, vce) {
-  stata_wrap(paste0(paste(c("regress", second$outcome, second$first, second$terms), collapse = " "), ", ", vce, if (!parts$constant) " noconstant"))
+  stata_wrap(paste0(paste(c("regress", second$outcome, second$first, second$terms), collapse = " "), parts$condition, ", ", vce, if (!parts$constant) " noconstant"))
 }
 
 by_root_weight <- function(second, parts, state) {
