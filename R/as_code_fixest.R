@@ -215,8 +215,14 @@ term_name <- function(expr, plan) {
 
 # One text per product of columns: variables that are matrices have several.
 term_texts <- function(labels, plan) {
-  texts <- lapply(labels, function(label) if (is.null(plan$variables[[label]])) code_name(label) else mapped(plan, plan$variables[[label]]))
+  texts <- lapply(labels, function(label) if (is.null(plan$variables[[label]])) code_name(label) else as_variable(mapped(plan, plan$variables[[label]]), plan$variables[[label]]))
   Reduce(function(left, right) as.vector(outer(left, right, paste, sep = ":")), texts)
+}
+
+# Comparisons stand in I(): they bind less than the + of a formula.
+as_variable <- function(text, expr) {
+  loose <- is.call(expr) && as.character(expr[[1]])[1] %in% c("==", "!=", "<", ">", "<=", ">=", "!", "&", "|", "&&", "||", "%in%")
+  if (loose && identical(text, code_text(expr))) sprintf("I(%s)", text) else text
 }
 
 level_text <- function(plan) {

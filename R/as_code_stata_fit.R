@@ -102,7 +102,7 @@ stata_egen_group <- function(names, state, stem) {
 }
 
 stata_encode <- function(name, levels, state) {
-  if (length(levels) > 30 || any(grepl("[`\"$]", levels))) return(stata_egen_group(name, state, name))
+  if (length(levels) > 30 || !all(is_plain_text(levels))) return(stata_egen_group(name, state, name))
   key <- paste("encode", name)
   if (!is.null(state$variables[[key]])) return(state$variables[[key]])
   made <- stata_new(state, paste0(name, "_code"))

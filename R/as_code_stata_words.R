@@ -42,9 +42,12 @@ stata_constant <- function(x) {
   word(number_text(x), if (x < 0) 5 else 10)
 }
 
+# Texts that mean the same in a text file and between quotes: no quotes, macros or blanks at the ends.
+is_plain_text <- function(x) !grepl("[`$\"\\\\]|[^ -~]|^ | $|^$", x)
+
 stata_string <- function(x) {
-  if (grepl("[`$\\\\]|[^ -~]", x)) stop_untranslated(x)
-  if (grepl("\"", x, fixed = TRUE)) sprintf("`\"%s\"'", x) else sprintf("\"%s\"", x)
+  if (!is_plain_text(x)) stop_untranslated(x)
+  sprintf("\"%s\"", x)
 }
 
 # as.numeric() of text or a factor's codes is another matter.

@@ -1,41 +1,5 @@
 # The fixest lines, run by fixest from the raw data alone: same people, coefficients and standard errors to 1e-8.
 
-skip_without_feols <- function() {
-  skip_if_not_installed("fixest", "0.13.0")
-  fixest::setFixest_nthreads(1)
-}
-
-# fixest's names in ours: level controls are factor(side)1 there and .side1 here.
-name_by_ours <- function(names) {
-  names <- sub("^factor[(]paste[(](.*)[)][)]", ".pattern", sub("^factor[(]side[)]", ".side", sub("^fit_", "", names)))
-  names <- ifelse(startsWith(names, ".pattern"), gsub(" ", ",", names), names)
-  sub("^(gap|exposure|told)(_|$)", ".\\1\\2", names)
-}
-
-run_code <- function(code, data, name = "d") {
-  env <- new.env(parent = globalenv())
-  env[[name]] <- data
-  quietly(eval(parse(text = code), env))
-}
-
-# Belief and, where they go by the same name, controls.
-expect_same_fit <- function(fit, data, label = "", least = 1) {
-  code <- quietly(as_code(fit, "fixest", data = "d"))
-  got <- tryCatch(run_code(code, data), error = function(e) e)
-  if (inherits(got, "error")) return(testthat::fail(paste0(label, ": ", conditionMessage(got), "\n", paste(code, collapse = "\n"))))
-  expect_s3_class(got, "fixest")
-  table <- fixest::coeftable(got)
-  rownames(table) <- gsub("`", "", name_by_ours(rownames(table)))
-  names <- gsub("`", "", sub("^[.]arm", ".told_", names(coef(fit))))
-  ours <- cbind(coef(fit), std_errors(fit))
-  rownames(ours) <- names
-  shared <- intersect(names, rownames(table))
-  testthat::expect(length(shared) >= least, sprintf("%s: %d names shared, of ours %s and theirs %s", label, length(shared), toString(names), toString(rownames(table))))
-  expect_close(table[shared, 1], ours[shared, 1], 1e-8, paste(label, "coefficients"))
-  expect_close(table[shared, 2], ours[shared, 2], 1e-8, paste(label, "standard errors"))
-  expect_equal(got$nobs, nobs(fit), label = label)
-}
-
 test_that("every exposure, with and without arm control, on a real experiment", {
   skip_without_feols()
   d <- shared_csv("experiments/haaland_roth_exp2.csv")

@@ -1,24 +1,5 @@
 # The Stata lines, run by the interpreter of helper-stata.R from the raw data alone: same people, coefficients and standard errors.
 
-# The first p coefficients by place; those of plain least squares by name.
-expect_same_stata <- function(fit, data, label = "", p = max(1, length(fit$beliefs), length(fit$leading))) {
-  mended <- FALSE
-  code <- suppressWarnings(withCallingHandlers(as_code(fit, "stata", data = "d"), miv_warning_negative_variance = function(w) mended <<- TRUE))
-  machine <- tryCatch(run_stata(code, data), error = function(e) e)
-  if (inherits(machine, "error")) return(testthat::fail(paste0(label, ": ", conditionMessage(machine), "\n", paste(code, collapse = "\n"))))
-  got <- stata_numbers(machine, p)
-  at <- seq_len(p)
-  if (length(fit$beliefs) + length(fit$leading) == 0) {
-    got <- if (length(machine$shown)) do.call(rbind, machine$shown) else stata_numbers(machine, length(machine$e$b))
-    at <- intersect(rownames(got), names(coef(fit)))
-    got <- got[at, , drop = FALSE]
-    if (length(at) == 0) return(testthat::fail(paste(label, "no coefficient in common")))
-  }
-  expect_close(got[, 1], coef(fit)[at], 1e-8, paste(label, "coefficients"))
-  expect_close(got[, 2], std_errors(fit)[at], if (mended) 0.05 else 1e-8, paste(label, "standard errors"))
-  if (!any(grepl("alone in an effect", code))) expect_equal(machine$e$N, nobs(fit), label = label)
-}
-
 test_that("every exposure, with and without arm control, on a real experiment", {
   d <- shared_csv("experiments/haaland_roth_exp2.csv")
   experiment <- quietly(info_experiment(d, belief = ~posterior, prior = ~prior, signal = ~signal, arm = ~T))
@@ -129,4 +110,78 @@ test_that("collinear controls are left out, names of the data are not taken, a s
   d$people <- d$told
   d$exposure <- 3
   expect_same_stata(quietly(miv(y ~ age + double, told_experiment(d))), d, "collinear")
+})
+
+test_that("columns of every kind: odd names, text that looks like numbers, logicals, dates, unused levels, quotes", {
+  d <- coded_data()
+  d$month <- as.Date("2020-01-01") + d$wave * 31
+  d$code <- as.character(d$wave %% 3)
+  d$rank <- factor(d$wave %% 4, levels = c(3, 1, 0, 2, 9))
+  d$quoted <- ifelse(d$wave > 6, "a \"b\"", "it's")
+  d$odd <- factor(ifelse(d$wave > 4, "x, y", "+ z & w"))
+  d$arm <- factor(d$told)
+  d$flag <- d$told == 1
+  names(d)[match(c("age", "y"), names(d))] <- c("a very long name of a column that Stata has no room for", "y.1")
+  d[["a very long name of a column that Stata has no room for.2"]] <- d$group / 7
+  experiment <- quietly(info_experiment(d, belief = ~post, prior = ~prior, signal = 18, arm = ~arm))
+  formulas <- list(y.1 ~ `a very long name of a column that Stata has no room for` + `a very long name of a column that Stata has no room for.2`, y.1 ~ month + code, y.1 ~ rank * college,
+                   y.1 ~ quoted + odd, y.1 ~ factor(u > 1) + I(wave > 3) + (wave > 5) + ifelse(code == "1", 2, wave), y.1 ~ code | rank, y.1 ~ 1 | quoted^odd, y.1 ~ wave:college + cut(wave, 3):odd)
+  for (formula in formulas) {
+    fit <- quietly(miv(formula, experiment))
+    expect_same_stata(fit, d, deparse(formula)[1])
+    if (requireNamespace("fixest", quietly = TRUE)) expect_same_fit(fit, d, deparse(formula)[1])
+  }
+  for (cluster in list(~code, ~rank, ~ quoted + code, ~month, ~ code:odd)) {
+    fit <- quietly(miv(y.1 ~ 1, experiment, vcov = cluster))
+    expect_same_stata(fit, d, format(cluster))
+    if (requireNamespace("fixest", quietly = TRUE)) expect_same_fit(fit, d, format(cluster))
+  }
+  for (arm in c("flag", "code")) {
+    told <- quietly(info_experiment(d, belief = ~post, prior = ~prior, signal = 18, arm = arm, strata = ~ rank:college))
+    expect_same_stata(quietly(miv(y.1 ~ 1, told)), d, arm)
+    if (requireNamespace("fixest", quietly = TRUE)) expect_same_fit(quietly(miv(y.1 ~ 1, told)), d, arm)
+  }
+})
+
+test_that("a missing value is never a large number", {
+  d <- coded_data()
+  d$income <- d$u
+  d$income[seq(1, 600, 7)] <- NA
+  experiment <- told_experiment(d)
+  fits <- list(quietly(miv(y ~ ifelse(is.na(income), 0, income) + is.na(income), experiment)), quietly(miv(y ~ wave, experiment, subset = income > 1)),
+               quietly(miv(y ~ wave, experiment, subset = income > 1 | wave < 9)), quietly(miv(y ~ I(income > 1), experiment)), quietly(miv(y ~ log(income + 0.001), experiment)),
+               quietly(miv(y ~ pmax(income, 1), experiment)))
+  for (i in seq_along(fits)) expect_same_stata(fits[[i]], d, paste("fit", i))
+})
+
+test_that("R functions in Stata's words, and the same values", {
+  d <- with_seed(1, data.frame(a = rnorm(50), b = runif(50, 0.1, 2), k = sample(0:5, 50, TRUE), s = sample(c("x", "y"), 50, TRUE)))
+  d$a[1:3] <- NA
+  state <- list(names = as.list(stats::setNames(names(d), names(d))), kinds = c(a = "number", b = "number", k = "number", s = "text"))
+  m <- new.env()
+  m$data <- d
+  exprs <- expression(a + b * k - 3, (a + b) * k, a - (b - k), a / (b / (k + 1)), a / b * k, -a^2, (-a)^2, 2^a^b, (a^2)^k, log(b), log(b, 2), log2(b), log10(b), log1p(b), exp(-b / 2), sqrt(b) - abs(a), k %% 3, k %/% 2,
+                      ifelse(k > 2, b, k), (k > 2) + (s == "x"), !(k == 2), k %in% c(1, 3), s %in% c("x"), pmin(b, 1), k > 1 & b < 1 | s != "y", I(b^2), as.numeric(k >= 2) * b, -(a + b), a - -b,
+                      1e-10 + b, floor(b) + ceiling(b) + trunc(b) + sign(k - 2), 0.1 + 1 / 3 * b, tanh(b) * sin(k))
+  for (e in as.list(exprs)) {
+    words <- miv:::stata_words(e, state)
+    complete <- stats::complete.cases(d)
+    expect_equal(as.numeric(stata_eval(words$text, m))[complete], as.numeric(eval(e, d))[complete], tolerance = 1e-14, label = paste(deparse(e), "as", words$text))
+  }
+  for (e in as.list(expression(round(b), a == s, s + 1, as.numeric(s), unknown(a), zzz + 1, b[2], mean(b)))) expect_error(miv:::stata_words(e, state), class = "miv_untranslated")
+})
+
+test_that("what has no words is computed in R, with a warning; what has no counterpart is refused", {
+  d <- coded_data()
+  experiment <- told_experiment(d)
+  expect_warning(as_code(quietly(miv(y ~ scale(age), experiment)), "stata"), class = "miv_warning_computed_in_r")
+  steep <- function(gap) {
+    size <- abs(gap)
+    sign(gap) * size / (1 + size)
+  }
+  expect_warning(as_code(quietly(miv(y ~ 1, experiment, exposure = steep)), "stata"), class = "miv_warning_computed_in_r")
+  expect_same_stata(quietly(miv(y ~ 1, experiment, exposure = steep)), d, "a function of several lines")
+  expect_silent(as_code(quietly(miv(y ~ log(u + 1), experiment, exposure = function(gap) gap / (1 + abs(gap)))), "stata"))
+  expect_error(as_code(quietly(miv(y ~ 1, experiment, vcov = CR(~group, "CR3"))), "stata"), class = "miv_error_no_counterpart")
+  expect_error(as_code(quietly(miv(y ~ 1, told_experiment(d, weights = ~u), vcov = CR(~group, "CR2"))), "stata"), class = "miv_error_no_counterpart")
 })
