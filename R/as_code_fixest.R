@@ -28,7 +28,7 @@ plan_title <- function(plan) {
           if (plan$recipe$door == "miv") sprintf(", exposure %s", if (is.function(exposure)) "a function of the gap" else dQuote(exposure, FALSE)) else "")
 }
 
-comment_lines <- function(text, mark = "# ", width = 110) strwrap(text, width, prefix = mark)
+comment_lines <- function(text, mark = "# ", width = 90) strwrap(text, width, prefix = mark)
 
 fixest_definitions <- function(plan) {
   texts <- lapply(names(plan$state$defs), function(name) {
@@ -139,7 +139,7 @@ condition_text <- function(expr) {
 }
 
 # At commas behind `at` characters, continued under an indent.
-break_line <- function(text, at = 120, indent = "  ") {
+break_line <- function(text, at = 90, indent = "  ") {
   out <- character()
   while (nchar(text) > at) {
     cuts <- gregexpr(", | [&|+] ", text)[[1]]

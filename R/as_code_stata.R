@@ -130,7 +130,7 @@ stata_import <- function(plan, state) {
                c(paste(code_name(name), "<-", text[1]), text[-1])
              })),
              sprintf("data <- as.data.frame(%s)", plan$name),
-             break_line(sprintf("out <- data[c(%s)]", paste(vapply(state$used, deparse, ""), collapse = ", ")), 100),
+             break_line(sprintf("out <- data[c(%s)]", paste(vapply(state$used, deparse, ""), collapse = ", ")), 86),
              sprintf("out[[%s]] <- as.numeric(out[[%s]])", vapply(state$used[whole], deparse, ""), vapply(state$used[whole], deparse, "")),
              vapply(unname(state$computed), `[[`, "", "text"),
              sprintf("names(out)[names(out) == %s] <- \"%s\"", vapply(renamed, deparse, ""), unlist(state$names[renamed])),
@@ -183,9 +183,9 @@ present_value <- function(expr, words, state) {
   c(if (sees) unlist(state$names[columns_in(expr, state)], use.names = FALSE), if (!sees || any(c("ifelse", "log", "sqrt", "log2", "log10", "log1p", "/", "^") %in% all.names(expr))) words$text)
 }
 
-# Lines of more than 100 characters go on behind ///.
+# Lines of more than 88 characters go on behind ///.
 stata_break <- function(text) {
-  lines <- break_line(text, 100, indent = "    ")
+  lines <- break_line(text, 88, indent = "    ")
   if (length(lines) > 1) lines[-length(lines)] <- paste(trimws(lines[-length(lines)], "right"), "///")
   lines
 }

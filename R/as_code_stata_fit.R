@@ -161,7 +161,7 @@ stata_command <- function(plan, parts, options, outcome = parts$outcome, prefix 
 }
 
 # At blanks, continued behind ///.
-stata_wrap <- function(text, at = 100) {
+stata_wrap <- function(text, at = 88) {
   held <- text
   for (bracket in regmatches(text, gregexpr("vce[(][^)]*[)]|[[]aw = [^]]*[]]", text))[[1]]) held <- sub(bracket, gsub(" ", "\r", bracket), held, fixed = TRUE)
   lines <- gsub("\u00a0", " ", strwrap(gsub("\r", "\u00a0", held), at, exdent = 4))
@@ -184,7 +184,7 @@ stata_rescaled <- function(plan, parts) {
     CR1 = if (counts$k != counts$k_nested) list(sprintf("(e(N) - %d) / (e(N) - %d)", counts$k, counts$k_nested), sprintf("Of the k = %d coefficients %d are effects within clusters, which the fit does not count", counts$k, counts$k - counts$k_nested)))
   if (is.null(factor)) return(NULL)
   names <- shown_names(parts)
-  c(comment_lines(paste0(factor[[2]], "; the standard error of the fit:"), "* "), sprintf("display \"%s: \" _b[%s] \"  standard error: \" _se[%s] * sqrt(%s)", names, names, names, factor[[1]]))
+  c(comment_lines(paste0(factor[[2]], "; the standard error of the fit:"), "* "), sprintf("scalar factor = %s", factor[[1]]), display_lines(names, "_se[%1$s] * sqrt(scalar(factor))"))
 }
 
 # Coefficients to display: beliefs or what leads, else every plain regressor.
@@ -225,7 +225,12 @@ stata_ways <- function(plan, parts, state) {
   c(mended_words(plan), "* Several ways: one regression for each set of them, without a factor; odd sets add, even ones take off",
     if (!ols) comment_lines(sprintf("(ivreg2 of SSC has it in one line: cluster(%s) small)", paste(parts$ways, collapse = " ")), "* "), lines,
     sprintf("scalar factor = %s", factor),
-    sprintf("display \"%s: \" _b[%s] \"  standard error: \" sqrt(scalar(factor) * el(V, rownumb(V, \"%s\"), colnumb(V, \"%s\")))", names, names, names, names))
+    display_lines(names, "sqrt(scalar(factor) * el(V, rownumb(V, \"%1$s\"), colnumb(V, \"%1$s\")))"))
+}
+
+# Estimate and standard error of each.
+display_lines <- function(names, error) {
+  unlist(lapply(names, function(name) c(sprintf("display \"%1$s: \" _b[%1$s] ///", name), paste0("    \"  standard error: \" ", sprintf(error, name)))))
 }
 
 # The fit set eigenvalues below 0 to 0, which no command of Stata does.
