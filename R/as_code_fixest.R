@@ -6,7 +6,7 @@ kRowwise <- c("+", "-", "*", "/", "^", "%%", "%/%", "(", "I", "log", "log2", "lo
               "pmin", "pmax", "sin", "cos", "tan", "tanh", "nchar", "substr")
 
 fixest_lines <- function(plan, name = NULL) {
-  plan <- name_columns(plan)
+  plan <- name_columns(joined_effects(plan))
   regression <- fixest_regression(plan)
   body <- c(fixest_definitions(plan), fixest_people(plan), fixest_sample(plan), fixest_instruments(plan), fixest_estimate(plan, regression, name))
   c(fixest_head(plan), body)
@@ -61,6 +61,15 @@ name_columns <- function(plan) {
   for (label in names(plan$variables)) plan <- name_column(plan, plan$variables[[label]], needs_rows(plan$variables[[label]]), label)
   named <- list(weight = if (!is.null(plan$weights)) list(plan$weights), cluster = parts_of(plan$ways), stratum = plan$strata, effect = parts_of(plan$effects))
   for (stem in names(named)) for (expr in named[[stem]]) plan <- name_column(plan, expr, !is_plain_name(expr), stem = stem)
+  plan
+}
+
+# feols() takes the leverage of crossed effects (a^b) wrongly, so they become one column.
+joined_effects <- function(plan) {
+  if (!plan$type %in% c("HC2", "HC3")) return(plan)
+  plan$effects <- lapply(plan$effects, function(effect) {
+    if (length(effect$parts) == 1) effect else list(parts = list(as.call(c(quote(interaction), effect$parts, drop = TRUE))))
+  })
   plan
 }
 
@@ -215,7 +224,12 @@ term_name <- function(expr, plan) {
 
 # One text per product of columns: variables that are matrices have several.
 term_texts <- function(labels, plan) {
-  texts <- lapply(labels, function(label) if (is.null(plan$variables[[label]])) code_name(label) else as_variable(mapped(plan, plan$variables[[label]]), plan$variables[[label]]))
+  texts <- lapply(labels, function(label) {
+    if (is.null(plan$variables[[label]])) return(code_name(label))
+    text <- as_variable(mapped(plan, plan$variables[[label]]), plan$variables[[label]])
+    # feols() with effects stops where every regressor is logical
+    if (is.logical(plan$values[[label]]) && length(plan$effects) && length(labels) == 1) sprintf("as.numeric(%s)", text) else text
+  })
   Reduce(function(left, right) as.vector(outer(left, right, paste, sep = ":")), texts)
 }
 
@@ -282,7 +296,7 @@ fixest_second <- function(plan, r, keep) {
     second$outcome <- fresh_name(plan$state, "net_outcome")
     second$controls <- paste(c(if (grepl("^0", r$controls)) "0", hats, setdiff(strsplit(r$controls, " + ", fixed = TRUE)[[1]], c("0", "1"))), collapse = " + ")
   }
-  c("", comment_lines(second_words(plan)), hat_lines(r, hats, second$outcome), second_lines(plan, second), keep_lines(r, hats, keep))
+  c("", comment_lines(second_words(plan)), hat_lines(r, hats, second$outcome), second_lines(plan, second), keep_text(plan), sprintf("%ssummary(fit, vcov = V)", keep))
 }
 
 second_words <- function(plan) {
@@ -296,11 +310,10 @@ hat_lines <- function(r, hats, outcome) {
   c(sprintf("people$%s <- fitted(fit$iv_first_stage[[%d]])", hats, seq_along(hats)), break_line(sprintf("people$%s <- with(people, %s)", outcome, paste(c(r$outcome, terms), collapse = " - "))))
 }
 
-# The matrix in the order of the fit's own coefficients.
-keep_lines <- function(r, hats, keep) {
-  named <- paste0("fit_", r$beliefs)
-  odd <- which(length(hats) > 0 & hats != named)
-  c("terms <- names(coef(fit))", sprintf("terms[terms == %s] <- \"%s\"", vapply(named[odd], function(name) deparse(name), ""), hats[odd]), sprintf("%ssummary(fit, vcov = V[terms, terms, drop = FALSE])", keep))
+# Both regressions have the beliefs first; lm() has a constant before them also where effects are dummies, which come last.
+keep_text <- function(plan) {
+  dummies <- plan$type %in% kAdjustedTypes && length(plan$effects) > 0 && !effects_within(plan)
+  if (dummies) c("at <- seq_along(coef(fit)) + 1  # behind the constant, before the dummies of the effects", "V <- V[at, at, drop = FALSE]")
 }
 
 second_lines <- function(plan, second) {
@@ -344,6 +357,6 @@ club_lines_within <- function(plan, second) {
   w <- if (!is.null(plan$weights)) paste0("people$", mapped(plan, plan$weights))
   net <- function(x) sprintf("demean(%s, %s%s, tol = 1e-12)", x, effects, if (is.null(w)) "" else paste0(", weights = ", w))
   c(call_lines("second <- ", formula_text(second, FALSE), plan, "vcov = \"iid\""), "# the effects lie within clusters and are taken out first",
-    paste("X <-", net("model.matrix(second)")), paste("Y <-", net(sprintf("people$%s", second$outcome))), "terms <- colnames(X)",
-    sprintf("second <- lm(as.vector(Y) ~ 0 + X%s)", if (is.null(w)) "" else paste0(", weights = ", w)), club_text(plan), "dimnames(V) <- list(terms, terms)")
+    paste("X <-", net("model.matrix(second)")), paste("Y <-", net(sprintf("people$%s", second$outcome))), 
+    sprintf("second <- lm(as.vector(Y) ~ 0 + X%s)", if (is.null(w)) "" else paste0(", weights = ", w)), club_text(plan))
 }

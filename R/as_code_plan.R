@@ -171,7 +171,7 @@ plan_arm <- function(level, plan, experiment, arm, uses) {
   state <- plan$state
   several <- length(experiment$arm$informed) > 1
   name <- function(stem) fresh_name(state, if (several) paste0(stem, "_", tame_name(level)) else stem)
-  out <- list(level = level, told = name("told"), steps = list())
+  out <- list(level = level, told = name("informed"), steps = list())
   add <- function(name, expr, note) list(list(name = name, expr = expr, note = note))
   steps <- add(out$told, call("as.numeric", call("==", arm, arm_literal(level, experiment, arm))), sprintf("1 in the informed arm%s", if (several) paste0(" ", level) else ""))
   if ("gap" %in% uses) {

@@ -163,7 +163,7 @@ stata_command <- function(plan, parts, options, outcome = parts$outcome, prefix 
 # At blanks, continued behind ///.
 stata_wrap <- function(text, at = 88) {
   held <- text
-  for (bracket in regmatches(text, gregexpr("vce[(][^)]*[)]|[[]aw = [^]]*[]]", text))[[1]]) held <- sub(bracket, gsub(" ", "\r", bracket), held, fixed = TRUE)
+  for (bracket in regmatches(text, gregexpr("vce[(][^)]*[)]|[[]aw = [^]]*[]]|[(][^()]{1,60} = [^()]{1,60}[)]", text))[[1]]) held <- sub(bracket, gsub(" ", "\r", bracket), held, fixed = TRUE)
   lines <- gsub("\u00a0", " ", strwrap(gsub("\r", "\u00a0", held), at, exdent = 4))
   if (length(lines) > 1) lines[-length(lines)] <- paste(lines[-length(lines)], "///")
   lines
@@ -174,17 +174,21 @@ stata_options <- function(plan, parts) {
   c(switch(plan$type, iid = if (length(parts$beliefs)) "vce(unadjusted)", HC0 = , HC1 = "vce(robust)", CR0 = , CR1 = sprintf("vce(cluster %s)", parts$ways[1])), small)
 }
 
-# Where the command's own factor is another than the fit's: least squares without a factor, effects within clusters.
+# Where the command's own factor is another than the fit's: least squares without a factor, effects within clusters, effects whose
+# dummies are collinear.
 stata_rescaled <- function(plan, parts) {
   counts <- stata_counts(plan)
   ols <- length(parts$beliefs) == 0
   factor <- switch(plan$type,
-    HC0 = if (ols) list(sprintf("(e(N) - %d) / e(N)", counts$k), "regress, vce(robust) has a factor n / (n - k), which HC0 has not"),
+    HC0 = if (ols) list(sprintf("(e(N) - %d) / e(N)", counts$k), "regress, vce(robust) has a factor n/(n-k), which HC0 has not"),
     CR0 = if (ols) list(sprintf("(e(N_clust) - 1) / e(N_clust) * (e(N) - %d) / (e(N) - 1)", counts$k), "regress, vce(cluster) has the factor of CR1, which CR0 has not"),
-    CR1 = if (counts$k != counts$k_nested) list(sprintf("(e(N) - %d) / (e(N) - %d)", counts$k, counts$k_nested), sprintf("Of the k = %d coefficients %d are effects within clusters, which the fit does not count", counts$k, counts$k - counts$k_nested)))
+    iid = , HC1 = , CR1 = if (counts$k != counts$own) list(sprintf("(e(N) - %d) / (e(N) - %d)", counts$k, counts$own), counted_words(counts)))
   if (is.null(factor)) return(NULL)
-  names <- shown_names(parts)
-  c(comment_lines(paste0(factor[[2]], "; the standard error of the fit:"), "* "), sprintf("scalar factor = %s", factor[[1]]), display_lines(names, "_se[%1$s] * sqrt(scalar(factor))"))
+  c(comment_lines(paste0(factor[[2]], "; the standard error of the fit:"), "* "), sprintf("scalar factor = %s", factor[[1]]), display_lines(shown_names(parts), "_se[%1$s] * sqrt(scalar(factor))"))
+}
+
+counted_words <- function(counts) {
+  sprintf("With the dummies k = %d here, but %d in the fit: effects within clusters do not count, and of several effects all levels less one for each further one", counts$k, counts$own)
 }
 
 # Coefficients to display: beliefs or what leads, else every plain regressor.
@@ -193,14 +197,38 @@ shown_names <- function(parts) {
   if (length(first)) first[!grepl("#|^i[.]", first)] else grep("#|^(i|ibn)[.]", parts$exogenous, invert = TRUE, value = TRUE)
 }
 
-# k with and without the effects that lie within clusters.
+# k: rank of the regression with dummies; own: what the fit's factor counts.
 stata_counts <- function(plan) {
   fit <- plan$fit
-  if (length(plan$ways) == 0) return(list(k = fit$rank, k_nested = fit$rank))
-  choice <- add_clusters(plan$problem, kept_choice(fit))
   sample <- sample_of(fit)
-  clusters <- cluster_indices(plan$problem, choice, sample$kept)
-  list(k = fit$rank, k_nested = fit$rank - absorb(plan$problem, sample)$nested(clusters))
+  k <- fit$rank - absorb_count(fit) + effect_rank(plan)
+  if (length(plan$ways) == 0) return(list(k = k, own = fit$rank))
+  clusters <- cluster_indices(plan$problem, add_clusters(plan$problem, kept_choice(fit)), sample$kept)
+  list(k = k, own = fit$rank - within_count(plan$problem, clusters, sample$kept))
+}
+
+absorb_count <- function(fit) if (length(fit$fixed_effects)) sum(fit$fixed_effects) - (length(fit$fixed_effects) - 1) else 0
+
+within_count <- function(problem, clusters, kept) {
+  indices <- lapply(problem$effects, effect_index, problem = problem, kept = kept)
+  if (length(indices)) nested_count(indices, vapply(indices, `[[`, 0, "count"), clusters) else 0
+}
+
+# Rank of the dummies of all effects, the constant among them.
+effect_rank <- function(plan) {
+  kept <- kept_of(plan$fit)
+  ids <- lapply(plan$problem$effects, function(effect) keep_ids(effect_index(plan$problem, effect, kept), kept)$ids + 1L)
+  if (length(ids) < 2) return(absorb_count(plan$fit))
+  sizes <- vapply(ids, max, 0)
+  if (sum(sizes) > 2000) return(absorb_count(plan$fit))
+  offset <- cumsum(c(0, sizes))
+  gram <- matrix(0, sum(sizes), sum(sizes))
+  for (a in seq_along(ids)) for (b in seq_along(ids)) {
+    counts <- table(factor(ids[[a]], seq_len(sizes[a])), factor(ids[[b]], seq_len(sizes[b])))
+    gram[offset[a] + seq_len(sizes[a]), offset[b] + seq_len(sizes[b])] <- counts
+  }
+  size <- sqrt(diag(gram))
+  sum(eigen(gram / tcrossprod(size), symmetric = TRUE, only.values = TRUE)$values > 1e-9)
 }
 
 # ---- several ways of clustering ----
@@ -221,7 +249,7 @@ stata_ways <- function(plan, parts, state) {
       if (length(set) == 1) sprintf("scalar G = %s", if (i == 1) "e(N_clust)" else "min(scalar(G), e(N_clust))"))
   }))
   names <- shown_names(parts)
-  factor <- if (plan$type == "CR1") sprintf("scalar(G) / (scalar(G) - 1) * (e(N) - 1) / (e(N) - %d)", counts$k_nested) else "1"
+  factor <- if (plan$type == "CR1") sprintf("scalar(G) / (scalar(G) - 1) * (e(N) - 1) / (e(N) - %d)", counts$own) else "1"
   c(mended_words(plan), "* Several ways: one regression for each set of them, without a factor; odd sets add, even ones take off",
     if (!ols) comment_lines(sprintf("(ivreg2 of SSC has it in one line: cluster(%s) small)", paste(parts$ways, collapse = " ")), "* "), lines,
     sprintf("scalar factor = %s", factor),
@@ -245,7 +273,7 @@ is_mended <- function(plan) {
   choice <- add_clusters(plan$problem, kept_choice(plan$fit))
   answer <- run_core(plan$problem, sample_of(plan$fit), choice, "usual")
   counts <- stata_counts(plan)
-  raw <- sum(diag(signed_sum(answer$covariances, answer$clusters))) * small_sample_factor(choice, plan$fit$nobs, counts$k, counts$k_nested, answer$clusters)
+  raw <- sum(diag(signed_sum(answer$covariances, answer$clusters))) * small_sample_factor(choice, plan$fit$nobs, counts$k, counts$own, answer$clusters)
   abs(sum(diag(plan$fit$vcov)) / raw - 1) > 1e-11
 }
 

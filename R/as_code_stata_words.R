@@ -74,7 +74,7 @@ stata_operator <- function(head, args, expr, state) {
   sides <- lapply(args, stata_words, state = state)
   text <- vapply(sides, `[[`, NA, "text_valued")
   if (any(text) && (!head %in% c("==", "!=") || !all(text))) stop_untranslated(expr)
-  left <- bracketed(sides[[1]], if (head == "^") 10 else binds)                      # -2^2 and 2^3^2 are read differently by people
+  left <- bracketed(sides[[1]], if (head == "^") 10 else if (binds == 4) 5 else binds)                      # -2^2 and 2^3^2 are read differently by people
   right <- bracketed(sides[[2]], if (head == "^") 10 else binds + 1)
   space <- if (head == "^") "" else " "
   word(paste0(left, space, head, space, right), binds)

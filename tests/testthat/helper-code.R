@@ -30,7 +30,7 @@ code_rows <- function(n = 400) {
 name_by_ours <- function(names) {
   names <- sub("^factor[(]paste[(](.*)[)][)]", ".pattern", sub("^factor[(]side[)]", ".side", sub("^fit_", "", names)))
   names <- ifelse(startsWith(names, ".pattern"), gsub(" ", ",", names), names)
-  sub("^(gap|exposure|told)(_|$)", ".\\1\\2", names)
+  sub("^(gap|exposure|informed)(_|$)", ".\\1\\2", names)
 }
 
 run_code <- function(code, data, name = "d") {
@@ -47,7 +47,7 @@ expect_same_fit <- function(fit, data, label = "", least = 1) {
   expect_s3_class(got, "fixest")
   table <- fixest::coeftable(got)
   rownames(table) <- gsub("`", "", name_by_ours(rownames(table)))
-  names <- gsub("`", "", sub("^[.]arm", ".told_", names(coef(fit))))
+  names <- gsub("`", "", sub("^[.]arm", ".informed_", names(coef(fit))))
   ours <- cbind(coef(fit), std_errors(fit))
   rownames(ours) <- names
   shared <- intersect(names, rownames(table))
