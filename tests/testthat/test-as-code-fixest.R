@@ -128,3 +128,14 @@ test_that("collinear controls are left out, names of the data are not taken, a s
   expect_named(got, c("y", "u"))
   for (name in names(got)) expect_close(fixest::coeftable(got[[name]])["fit_post", 1:2], first_two(set[[name]]), 1e-8)
 })
+
+test_that("where feols() errs: leverage of crossed effects, logical regressors alone, powers under CR2", {
+  skip_without_feols()
+  skip_if_not_installed("clubSandwich")
+  skip_if_not_installed("sandwich")
+  d <- coded_data()
+  for (kind in list("HC2", "HC3")) expect_same_fit(quietly(miv(y ~ age | town^college, told_experiment(d), vcov = kind)), d, kind)
+  expect_same_fit(quietly(miv(y ~ (age > 40) | wave, told_experiment(d), exposure = "arm")), d, "logical")
+  expect_same_fit(quietly(miv(y ~ I(wave^2) + (age > 40), told_experiment(d), vcov = CR(~group, "CR2"))), d, "powers")
+  expect_same_fit(quietly(miv(y ~ I(wave^2) + (age > 40), told_experiment(d, weights = ~u), vcov = "HC3")), d, "weighted leverage")
+})

@@ -185,3 +185,21 @@ test_that("what has no words is computed in R, with a warning; what has no count
   expect_error(as_code(quietly(miv(y ~ 1, experiment, vcov = CR(~group, "CR3"))), "stata"), class = "miv_error_no_counterpart")
   expect_error(as_code(quietly(miv(y ~ 1, told_experiment(d, weights = ~u), vcov = CR(~group, "CR2"))), "stata"), class = "miv_error_no_counterpart")
 })
+
+test_that("effects whose dummies are collinear count as in the fit", {
+  skip_if_not_installed("fixest")
+  d <- coded_data()
+  for (kind in list("iid", "HC1", ~group, ~ group + wave)) {
+    fit <- quietly(miv(y ~ age | town^college, told_experiment(d, strata = ~ stratum + college), vcov = kind))
+    expect_same_stata(fit, d, format(kind))
+    expect_same_stata(quietly(ols(fit)), d, paste("least squares", format(kind)))
+  }
+})
+
+test_that("a computed arm keeps its brackets", {
+  d <- coded_data()
+  for (arm in list(~ I(told == 1), ~ factor(told), ~ told > 0.5)) {
+    fit <- quietly(miv(y ~ 1, info_experiment(d, belief = ~post, prior = ~prior, signal = 18, arm = arm)))
+    expect_same_stata(fit, d, format(arm))
+  }
+})
