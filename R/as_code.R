@@ -9,39 +9,43 @@ kCodeLanguages <- c("stata", "fixest")
 #' people in the fit; the regression; the same standard errors.
 #'
 #' @details
-#' **What the lines do.** They evaluate what the experiment and the formula say (numbers of yours that a formula used are written out), keep the
-#' complete people, stop if their number is not that of the fit, build instruments and level controls, and estimate. Shares for centring are taken
-#' among the people kept, weighted where the fit is. Controls that the fit dropped as collinear are left out. Names for new columns are chosen beside those of the data.
+#' **What the lines do.** They evaluate what the experiment and the formula say (numbers and functions of yours that a formula used are
+#' written out), keep the complete people, stop if their number is not that of the fit, build instruments and level controls, and estimate.
+#' Shares for centring are taken among the people kept, weighted where the fit is. Controls that the fit dropped as collinear are left out.
+#' Names for new columns are chosen beside those of the data.
 #'
-#' **`"fixest"`** (0.13 or newer). The value of the last line is the fixest object, so `eval(parse(text = code))` gives it; the belief's row is `fit_<belief>`.
-#' The small-sample options are written out, so `setFixest_ssc()` changes nothing. `"HC2"`, `"HC3"`, `"CR2"` and `"CR3"` do not exist there for
-#' instrumental variables: the lines take them from least squares on the first stage's fit, with the residuals of two-stage least squares (the last
-#' two by clubSandwich), and hand the matrix to `summary()`. Degrees of freedom of t are fixest's, under CR2 not Satterthwaite's.
+#' **`"fixest"`** (0.13 or newer). The value of the last line is the fixest object, so `eval(parse(text = code))` gives it; the belief's
+#' row is `fit_<belief>`. The small-sample options are written out, so `setFixest_ssc()` changes nothing. `"HC2"`, `"HC3"`, `"CR2"` and
+#' `"CR3"` do not exist there for instrumental variables: the lines take them from least squares on the first stage's fit, with the
+#' residuals of two-stage least squares (by sandwich where there are weights and no effects, and the last two by clubSandwich), and hand the matrix to
+#' `summary()`. Degrees of freedom of t are fixest's, under CR2 not Satterthwaite's.
 #'
-#' **`"stata"`** (14 or newer; `"CR2"` 18 or newer). The data go there as a text file, written by the R lines in the comment at the top; of a `.dta` file start behind
-#' `import`. Commands are Stata's own, `ivregress 2sls` above all. The conventions: `small` divides by n - k and uses t; with
-#' `vce(robust)` it is HC1, without it HC0; `vce(cluster g)` with `small` has G/(G-1) (n-1)/(n-k). Fixed effects enter as dummies, `i.region`; where Stata counts effects within clusters
-#' and the fit does not, and for several ways of clustering, the last lines display the fit's standard error. `"HC2"` and `"HC3"` come from `regress` on
-#' the first stage's fit. Weights are `aweight`s. Columns whose names Stata does not take are renamed. R functions without a counterpart there are
-#' computed in the R lines, with a warning.
+#' **`"stata"`** (14 or newer; under `"CR2"` 18 or newer). The data go there as a text file, written by the R lines in the comment at the
+#' top; with a `.dta` file start behind `import`. Commands are Stata's own, `ivregress 2sls` above all. The conventions: `small` divides by n - k
+#' and uses t; with `vce(robust)` it is HC1, without it HC0; `vce(cluster g)` with `small` has G/(G-1) (n-1)/(n-k). Fixed effects enter as
+#' dummies, `i.region`; where Stata counts other coefficients than the fit (effects within clusters, several effects), and for several ways of
+#' clustering, the last lines display the fit's standard error. `"HC2"` and `"HC3"` come from `regress` on the first stage's fit.
+#' Weights are `aweight`s. Columns whose names Stata does not take are renamed. R functions without a counterpart there are computed in
+#' the R lines, with a warning.
 #'
 #' A covariance given as a function or a matrix becomes HC1, with a warning and a comment.
 #'
-#' @param fit A fit of [miv()] or [tsls()], also a [first_stage()], [reduced_form()] or [ols()]. Of several outcomes (`miv_set`) every fit's lines stand one after the
-#'   other; in fixest the last value is then the list of the fits.
+#' @param fit A fit of [miv()] or [tsls()], also a [first_stage()], [reduced_form()] or [ols()]. Of several outcomes (`miv_set`) every
+#'   fit's lines stand one after the other; in fixest the last value is then the list of the fits.
 #' @param language `"stata"` or `"fixest"`.
-#' @param data Name of the raw data frame, a string; for Stata also that of the file. `NULL`: the name in the call of [info_experiment()], [miv()] or [tsls()], or
-#'   `data`, with a comment, where that was not a name.
+#' @param data Name of the raw data frame, a string; for Stata also that of the file. `NULL`: the name in the call of [info_experiment()],
+#'   [miv()] or [tsls()], or `data`, with a comment, where that was not a name.
 #' @param ... Nothing: misspelt arguments are refused.
 #' @return A character vector of class `miv_code`, one element per line: `print()` shows it, `writeLines(code, "fit.do")` saves it, and
 #'   `parse(text = code)` reads the fixest lines.
 #' @section Errors:
-#' `miv_error_unknown_language`, `miv_error_bad_data_name`, `miv_error_not_a_fit`; `miv_error_not_self_contained` where the formula uses an object of yours that
-#' is too long to write out (add it to the data as a column); `miv_error_no_counterpart` where the other program has no such
-#' covariance: `scores = "heterogeneous"` in an over-identified fit, and in Stata CR2 with weights and CR3. Warnings: `miv_warning_computed_in_r`,
-#' `miv_warning_covariance`.
-#' @source Conventions checked against the reference results of Stata 13's `ivregress` and against fixest 0.14; the Stata lines
-#'   are run by the tests through an interpreter of the commands used, not by Stata.
+#' `miv_error_unknown_language`, `miv_error_bad_data_name`, `miv_error_not_a_fit`; `miv_error_not_self_contained` where the formula uses an
+#' object of yours that is too long to write out (add it to the data as a column); `miv_error_no_counterpart` where the other program has
+#' no such covariance: `scores = "heterogeneous"` in an over-identified fit, and in Stata CR3 and CR2 with weights or with effects within the clusters. Warnings:
+#' `miv_warning_computed_in_r`, `miv_warning_covariance`, and `miv_warning_negative_variance` where the fit mended a covariance over several ways of
+#' clustering and the Stata lines cannot.
+#' @source Conventions: reference results of Stata 13's `ivregress`, and fixest 0.14, which the tests run. The Stata lines are run by the
+#'   tests through an interpreter of the commands used, not by Stata; `vce(hc2 village, dfadjust)` is as Stata's pages describe it.
 #' @examples
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
 #'                               signal = 5, arm = ~ told)

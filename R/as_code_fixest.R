@@ -13,8 +13,8 @@ fixest_lines <- function(plan, name = NULL) {
 }
 
 fixest_head <- function(plan) {
-  adjusted <- plan$type %in% kAdjustedTypes
-  c(comment_lines(sprintf("%s, from the data frame `%s`, with fixest (0.13 or newer)%s.", plan_title(plan), plan$name, if (adjusted) " and clubSandwich" else "")),
+  others <- if (plan$type %in% kAdjustedTypes) " and clubSandwich" else if (is_second(plan) && by_lm(plan)) " and sandwich" else ""
+  c(comment_lines(sprintf("%s, from the data frame `%s`, with fixest (0.13 or newer)%s.", plan_title(plan), plan$name, others)),
     if (!is.null(plan$said)) comment_lines(sprintf("`%s` is what `%s` was in the call.", plan$name, plan$said)), "library(fixest)", "")
 }
 
@@ -22,7 +22,8 @@ fixest_head <- function(plan) {
 plan_title <- function(plan) {
   quoted <- function(exprs) paste(sprintf("`%s`", vapply(exprs, deparse_one, "")), collapse = " and ")
   on <- if (length(plan$beliefs)) plan$beliefs else plan$lead
-  what <- if (length(plan$beliefs)) "Two-stage least squares" else if (is.null(plan$stage)) "Least squares" else switch(plan$stage, first_stage = "First stage: least squares", reduced_form = "Reduced form: least squares", "Least squares")
+  stage <- if (is.null(plan$stage)) "" else plan$stage
+  what <- if (length(plan$beliefs)) "Two-stage least squares" else switch(stage, first_stage = "First stage: least squares", reduced_form = "Reduced form: least squares", "Least squares")
   exposure <- plan$recipe$exposure
   sprintf("%s of `%s`%s%s", what, deparse_one(plan$outcome), if (length(on)) paste(" on", quoted(on)) else "",
           if (plan$recipe$door == "miv") sprintf(", exposure %s", if (is.function(exposure)) "a function of the gap" else dQuote(exposure, FALSE)) else "")
@@ -133,7 +134,8 @@ column_line <- function(column) {
 
 fixest_sample <- function(plan) {
   vars <- unlist(lapply(plan$sample$vars, function(var) mapped(plan, var$expr)))
-  conditions <- c(sprintf("complete.cases(%s)", paste(unique(vars), collapse = ", ")), if (!is.null(plan$sample$subset)) condition_text(plan$sample$subset),
+  conditions <- c(sprintf("complete.cases(%s)", paste(unique(vars), collapse = ", ")),
+                  if (!is.null(plan$sample$subset)) condition_text(plan$sample$subset),
                   if (!is.null(plan$weights)) paste(mapped(plan, plan$weights), "> 0"))
   says <- c("nothing missing", if (!is.null(plan$sample$subset)) "in the subset", if (!is.null(plan$weights)) "of positive weight")
   subset <- sprintf("subset(people, %s)", paste(conditions, collapse = " & "))
@@ -157,7 +159,7 @@ break_line <- function(text, at = 90, indent = "  ") {
     if (length(cuts) == 0) break
     cut <- max(cuts)
     keep <- if (substr(text, cut, cut) == ",") cut else cut + 2
-    out <- c(out, substr(text, 1, keep))
+    out <- c(out, trimws(substr(text, 1, keep), "right"))
     text <- paste0(indent, trimws(substring(text, keep + 1), "left"))
   }
   c(out, text)
@@ -173,7 +175,9 @@ in_quotes <- function(at, text) {
 fixest_instruments <- function(plan) {
   if (length(plan$made) == 0) return(NULL)
   steps <- lapply(plan$made, function(one) list(text = paste(one$name, "<-", instrument_text(one, plan)), note = NULL))
-  c(comment_lines(made_words(plan)), if (length(steps) == 1) sprintf("people$%s <- with(people, %s)", plan$made[[1]]$name, instrument_text(plan$made[[1]], plan)) else within_lines("people", steps), "")
+  one <- plan$made[[1]]
+  lines <- if (length(steps) == 1) break_line(sprintf("people$%s <- with(people, %s)", one$name, instrument_text(one, plan))) else within_lines("people", steps)
+  c(comment_lines(made_words(plan)), lines, "")
 }
 
 made_words <- function(plan) {
@@ -210,8 +214,8 @@ share_text <- function(plan, told) {
 # list(outcome, controls, effects, beliefs, instruments): text of the formula's parts.
 fixest_regression <- function(plan) {
   term <- function(labels) term_texts(labels, plan)
-  controls <- c(unlist(lapply(plan$lead, function(expr) term_name(expr, plan))), unlist(lapply(plan$front, term)), level_text(plan), plan$arm_controls, unlist(lapply(plan$controls, term)))
-  controls <- unique(controls)
+  first <- c(unlist(lapply(plan$lead, function(expr) term_name(expr, plan))), unlist(lapply(plan$front, term)))
+  controls <- unique(c(first, level_text(plan), plan$arm_controls, unlist(lapply(plan$controls, term))))
   if (!plan$constant && length(plan$effects) == 0) controls <- c("0", controls)
   list(outcome = mapped(plan, plan$outcome), controls = if (length(controls)) paste(controls, collapse = " + ") else "1",
        effects = vapply(plan$effects, function(effect) paste(vapply(effect$parts, mapped, "", plan = plan), collapse = "^"), ""),
@@ -268,7 +272,8 @@ estimate_words <- function(plan) {
 
 covariance_words <- function(plan) {
   given <- if (plan$fit$vcov_kind$type %in% c("function", "matrix")) sprintf(" (the fit's own came from a %s)", plan$fit$vcov_kind$type) else ""
-  paste0(switch(plan$type, iid = "for equal variances", HC0 = "HC0, robust without a factor", HC1 = "HC1, robust with n/(n-k)", HC2 = , HC3 = paste0(plan$type, ", leverage of the second stage"),
+  paste0(switch(plan$type, iid = "for equal variances", HC0 = "HC0, robust without a factor", HC1 = "HC1, robust with n/(n-k)",
+                HC2 = , HC3 = paste0(plan$type, ", leverage of the second stage"),
                 CR0 = "clustered, CR0 without a factor", CR1 = "clustered, CR1 with G/(G-1) (n-1)/(n-k)",
                 paste0(plan$type, ", by the leverage of clusters in the second stage")), if (length(plan$ways) > 1) ", the smallest G of the ways", given)
 }
@@ -294,20 +299,23 @@ fixest_second <- function(plan, r, keep) {
   second <- r
   if (length(hats)) {
     second$outcome <- fresh_name(plan$state, "net_outcome")
-    second$controls <- paste(c(if (grepl("^0", r$controls)) "0", hats, setdiff(strsplit(r$controls, " + ", fixed = TRUE)[[1]], c("0", "1"))), collapse = " + ")
+    own <- setdiff(strsplit(r$controls, " + ", fixed = TRUE)[[1]], c("0", "1"))
+    second$controls <- paste(c(if (grepl("^0", r$controls)) "0", hats, own), collapse = " + ")
   }
   c("", comment_lines(second_words(plan)), hat_lines(r, hats, second$outcome), second_lines(plan, second), keep_text(plan), sprintf("%ssummary(fit, vcov = V)", keep))
 }
 
 second_words <- function(plan) {
   if (length(plan$beliefs) == 0) return(sprintf("feols() has no %s here; it comes from another regression of the same kind.", plan$type))
-  sprintf("feols() has no %s for instrumental variables. Least squares on the first stage's fit has the same coefficients, and with this outcome the residuals of two-stage least squares.", plan$type)
+  paste(sprintf("feols() has no %s for instrumental variables. Least squares on the first stage's fit has", plan$type),
+        "the same coefficients, and with this outcome the residuals of two-stage least squares.")
 }
 
 hat_lines <- function(r, hats, outcome) {
   if (length(hats) == 0) return(NULL)
   terms <- sprintf("coef(fit)[[%s]] * (%s - %s)", vapply(paste0("fit_", r$beliefs), function(name) deparse(name), ""), r$beliefs, hats)
-  c(sprintf("people$%s <- fitted(fit$iv_first_stage[[%d]])", hats, seq_along(hats)), break_line(sprintf("people$%s <- with(people, %s)", outcome, paste(c(r$outcome, terms), collapse = " - "))))
+  c(sprintf("people$%s <- fitted(fit$iv_first_stage[[%d]])", hats, seq_along(hats)),
+    break_line(sprintf("people$%s <- with(people, %s)", outcome, paste(c(r$outcome, terms), collapse = " - "))))
 }
 
 # Both regressions have the beliefs first; lm() has a constant before them also where effects are dummies, which come last.
@@ -318,12 +326,19 @@ keep_text <- function(plan) {
 
 second_lines <- function(plan, second) {
   if (plan$type %in% kAdjustedTypes) return(if (effects_within(plan)) club_lines_within(plan, second) else club_lines(plan, second))
-  if (length(plan$effects) == 0) {
-    if (is.null(plan$weights)) return(c(call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type)), "V <- vcov(second)"))
-    return(c(lm_lines(plan, second), sprintf("V <- sandwich::vcovHC(second, type = \"%s\")", plan$type)))
-  }
-  plan$alone <- TRUE
-  c("# whoever is alone in an effect adds nothing, but has a leverage of 1", call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type)), "V <- vcov(second)")
+  if (by_lm(plan)) return(c(lm_lines(plan, second), sprintf("V <- sandwich::vcovHC(second, type = \"%s\")", plan$type)))
+  if (length(plan$effects) == 0) return(c(call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type)), "V <- vcov(second)"))
+  plan$alone <- any(effect_sizes(plan) == 1)
+  c(if (plan$alone) "# whoever is alone in an effect adds nothing, but has a leverage of 1", call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type)), "V <- vcov(second)")
+}
+
+# feols() takes the leverage of weighted regressions without effects wrongly.
+by_lm <- function(plan) !is.null(plan$weights) && length(plan$effects) == 0
+
+# People by level of the first absorbed effect.
+effect_sizes <- function(plan) {
+  kept <- kept_of(plan$fit)
+  tabulate(keep_ids(effect_index(plan$problem, plan$problem$effects[[1]], kept), kept)$ids + 1L)
 }
 
 # Effects within clusters are taken out first: their dummies change nothing, but leave matrices without an inverse.

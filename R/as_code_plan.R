@@ -137,9 +137,8 @@ assigned_names <- function(expr) {
 function_text <- function(f) {
   attributes(f) <- NULL
   text <- deparse(f, width.cutoff = 140L, control = c("keepNA", "keepInteger", "digits17"))
-  if (length(text) > 1 && identical(text[1], "function (gap) ")) text
-  text[1] <- sub("^function [(]", "function(", text[1])
-  if (length(text) == 2) paste0(text[1], text[2]) else text
+  text[1] <- sub(" $", "", sub("^function [(]", "function(", text[1]))
+  if (length(text) == 2) paste(text[1], trimws(text[2])) else text
 }
 
 role_expr <- function(role, state) settle_expr(role$expr, role$env, state)
@@ -173,7 +172,8 @@ plan_arm <- function(level, plan, experiment, arm, uses) {
   name <- function(stem) fresh_name(state, if (several) paste0(stem, "_", tame_name(level)) else stem)
   out <- list(level = level, told = name("informed"), steps = list())
   add <- function(name, expr, note) list(list(name = name, expr = expr, note = note))
-  steps <- add(out$told, call("as.numeric", call("==", arm, arm_literal(level, experiment, arm))), sprintf("1 in the informed arm%s", if (several) paste0(" ", level) else ""))
+  told <- call("as.numeric", call("==", arm, arm_literal(level, experiment, arm)))
+  steps <- add(out$told, told, sprintf("1 in the informed arm%s", if (several) paste0(" ", level) else ""))
   if ("gap" %in% uses) {
     out$gap <- name("gap")
     passive <- experiment$design == "passive"
@@ -293,11 +293,15 @@ plan_levels <- function(plan) {
   exposure <- plan$recipe$exposure
   pick <- function(what) vapply(plan$arms, `[[`, "", what)
   kept <- any(plan$problem$levels %in% names(plan$fit$coefficients) & !startsWith(plan$problem$levels, ".arm"))
-  if (is.function(exposure)) plan$levels <- list(kind = "plain", names = pick("exposure"))
-  else plan$levels <- switch(exposure, sign = , `arm+sign` = list(kind = "factor", names = pick("side")), gap = , `arm+gap` = list(kind = "plain", names = pick("gap")), list())
+  plan$levels <- if (is.function(exposure)) list(kind = "plain", names = pick("exposure")) else {
+    switch(exposure, sign = , `arm+sign` = list(kind = "factor", names = pick("side")), gap = , `arm+gap` = list(kind = "plain", names = pick("gap")), list())
+  }
   if (!kept) plan$levels <- list()
   if (plan$recipe$arm_control) plan$arm_controls <- pick("told")[paste0(".arm", vapply(plan$arms, `[[`, "", "level")) %in% names(plan$fit$coefficients)]
-  if (length(plan$levels) && plan$levels$kind == "plain") plan$levels$names <- plan$levels$names[plan$problem$levels[seq_along(plan$levels$names)] %in% names(plan$fit$coefficients)]
+  if (length(plan$levels) && plan$levels$kind == "plain") {
+    present <- plan$problem$levels[seq_along(plan$levels$names)] %in% names(plan$fit$coefficients)
+    plan$levels$names <- plan$levels$names[present]
+  }
   plan
 }
 
@@ -377,9 +381,10 @@ plan_sample <- function(plan) {
   experiment <- if (plan$recipe$door == "miv") plan$fit$experiment
   settled <- function(roles) lapply(unname(roles), role_expr, state = plan$state)
   signals <- Filter(Negate(is.null), lapply(unname(experiment$signals), `[[`, "role"))
-  numbers <- c(list(plan$role_outcome), plan$role_beliefs, settled(c(experiment$roles[c("belief", "prior")], signals, if (is.list(experiment$probability)) list(experiment$probability))),
-               if (!is.null(plan$weights)) list(plan$weights))
-  labels <- c(settled(c(if (!is.null(experiment)) experiment$roles["arm"], experiment$roles$cluster, experiment$roles$strata)), parts_of(plan$effects), parts_of(plan$ways))
+  shares <- if (is.list(experiment$probability)) list(experiment$probability)
+  numbers <- c(list(plan$role_outcome), plan$role_beliefs, settled(c(experiment$roles[c("belief", "prior")], signals, shares)), if (!is.null(plan$weights)) list(plan$weights))
+  groups <- settled(c(if (!is.null(experiment)) experiment$roles["arm"], experiment$roles$cluster, experiment$roles$strata))
+  labels <- c(groups, parts_of(plan$effects), parts_of(plan$ways))
   vars <- c(lapply(numbers, of_kind, "number"), lapply(labels, of_kind, "label"), lapply(unname(plan$variables), of_kind, "variable"))
   vars <- Filter(function(var) any(all.vars(var$expr) %in% plan$state$columns), vars)
   subset <- plan$recipe$subset

@@ -93,8 +93,8 @@ is_computed <- function(words, state) words$text %in% vapply(state$computed, `[[
 
 warn_computed <- function(state) {
   if (length(state$computed_words) == 0) return(invisible())
-  warn_miv("computed_in_r", "Stata has no counterpart of %s; the R lines at the top compute %s and write %s with the data.", quote_names(unique(state$computed_words)),
-           if (length(state$computed) == 1) "it" else "them", if (length(state$computed) == 1) "it" else "them")
+  it <- if (length(state$computed) == 1) "it" else "them"
+  warn_miv("computed_in_r", "Stata has no counterpart of %s; the R lines at the top compute %s and write %s with the data.", quote_names(unique(state$computed_words)), it, it)
 }
 
 # The name of a variable that holds the expression.
@@ -155,7 +155,8 @@ stata_sample <- function(plan, state) {
   present <- unlist(lapply(plan$sample$vars, present_words, plan = plan, state = state))
   subset <- if (!is.null(plan$sample$subset)) stata_value(plan$sample$subset, state, "in_subset")
   if (!is.null(subset)) present <- c(present, present_value(plan$sample$subset, subset, state))
-  conditions <- c(sprintf("!missing(%s)", paste(unique(present), collapse = ", ")), if (!is.null(subset)) if (subset$binds == 10) paste(subset$text, "!= 0") else bracketed(subset, 3),
+  conditions <- c(sprintf("!missing(%s)", paste(unique(present), collapse = ", ")),
+                  if (!is.null(subset)) if (subset$binds == 10) paste(subset$text, "!= 0") else bracketed(subset, 3),
                   if (!is.null(plan$weights)) paste(bracketed(stata_value(plan$weights, state, "weight"), 5), "> 0"))
   says <- c("nothing missing", if (!is.null(subset)) "in the subset", if (!is.null(plan$weights)) "of positive weight")
   c(sprintf("* The people in the fit: %s (%s of %s)", paste(says, collapse = ", "), big_number(plan$fit$nobs), big_number(plan$fit$rows)),
@@ -203,7 +204,10 @@ stata_people <- function(plan, state) {
 stata_step <- function(step, arm, plan, state) {
   name <- stata_new(state, step$name)
   type <- if (step$name %in% c(arm$told, arm$side)) "byte" else "double"
-  words <- if (identical(step$name, arm$exposure)) exposure_words(step, arm, plan, state) else if (step$name == arm$told) stata_told(step, state) else if (step$name == arm$gap) gap_words(step, state) else stata_words(step$expr, state)
+  words <- if (identical(step$name, arm$exposure)) exposure_words(step, arm, plan, state)
+           else if (step$name == arm$told) stata_told(step, state)
+           else if (step$name == arm$gap) gap_words(step, state)
+           else stata_words(step$expr, state)
   add_line(state, "generate %s %s = %s  // %s", type, name, words$text, step$note)
   state$names[[step$name]] <- name
   state$kinds[[step$name]] <- "number"

@@ -140,14 +140,17 @@ stata_estimate <- function(plan, parts, state) {
 }
 
 estimate_words_stata <- function(plan) {
-  small <- switch(plan$type, iid = "; small divides by n - k and uses t", HC1 = "; vce(robust) with small, t with n - k degrees of freedom", CR1 = "; vce(cluster) with small, t with G - 1 degrees of freedom",
+  small <- switch(plan$type, iid = "; small divides by n - k and uses t", HC1 = "; vce(robust) with small, t with n - k degrees of freedom",
+                  CR1 = "; vce(cluster) with small, t with G - 1 degrees of freedom",
                   HC0 = , CR0 = "; without small there is no factor", "")
-  paste0(sub("^The estimate; ", "", estimate_words(plan)), if (length(plan$ways) < 2) small, if (!is.null(plan$weights)) "; aweights, under which robust errors are those of pweights")
+  paste0(sub("^The estimate; ", "", estimate_words(plan)), if (length(plan$ways) < 2) small,
+         if (!is.null(plan$weights)) "; aweights, under which robust errors are those of pweights")
 }
 
 stata_effects_note <- function(plan, parts) {
   if (length(parts$effects) == 0) return(NULL)
-  comment_lines("Fixed effects are dummies and count in k. ivreghdfe (SSC) with absorb() is quicker where there are many; it drops whoever is alone in an effect, and does not count effects within clusters.", "* ")
+  comment_lines(paste("Fixed effects are dummies and count in k. ivreghdfe (SSC) with absorb() is quicker where there are many;",
+                      "it drops whoever is alone in an effect, and does not count effects within clusters."), "* ")
 }
 
 # One regression of the fit's kind. prefix: quietly or nothing.
@@ -184,11 +187,13 @@ stata_rescaled <- function(plan, parts) {
     CR0 = if (ols) list(sprintf("(e(N_clust) - 1) / e(N_clust) * (e(N) - %d) / (e(N) - 1)", counts$k), "regress, vce(cluster) has the factor of CR1, which CR0 has not"),
     iid = , HC1 = , CR1 = if (counts$k != counts$own) list(sprintf("(e(N) - %d) / (e(N) - %d)", counts$k, counts$own), counted_words(counts)))
   if (is.null(factor)) return(NULL)
-  c(comment_lines(paste0(factor[[2]], "; the standard error of the fit:"), "* "), sprintf("scalar factor = %s", factor[[1]]), display_lines(shown_names(parts), "_se[%1$s] * sqrt(scalar(factor))"))
+  c(comment_lines(paste0(factor[[2]], ". The standard error of the fit:"), "* "), sprintf("scalar factor = %s", factor[[1]]),
+    display_lines(shown_names(parts), "_se[%1$s] * sqrt(scalar(factor))"))
 }
 
 counted_words <- function(counts) {
-  sprintf("With the dummies k = %d here, but %d in the fit: effects within clusters do not count, and of several effects all levels less one for each further one", counts$k, counts$own)
+  why <- c(if (counts$own < counts$rank) "does not count effects within clusters", if (counts$k != counts$rank) "counts all levels of several effects, less one for each further effect")
+  sprintf("With the dummies k is %d here and %d in the fit, which %s", counts$k, counts$own, paste(why, collapse = " and "))
 }
 
 # Coefficients to display: beliefs or what leads, else every plain regressor.
@@ -202,9 +207,9 @@ stata_counts <- function(plan) {
   fit <- plan$fit
   sample <- sample_of(fit)
   k <- fit$rank - absorb_count(fit) + effect_rank(plan)
-  if (length(plan$ways) == 0) return(list(k = k, own = fit$rank))
+  if (length(plan$ways) == 0) return(list(k = k, own = fit$rank, rank = fit$rank))
   clusters <- cluster_indices(plan$problem, add_clusters(plan$problem, kept_choice(fit)), sample$kept)
-  list(k = k, own = fit$rank - within_count(plan$problem, clusters, sample$kept))
+  list(k = k, own = fit$rank - within_count(plan$problem, clusters, sample$kept), rank = fit$rank)
 }
 
 absorb_count <- function(fit) if (length(fit$fixed_effects)) sum(fit$fixed_effects) - (length(fit$fixed_effects) - 1) else 0
@@ -264,7 +269,8 @@ display_lines <- function(names, error) {
 # The fit set eigenvalues below 0 to 0, which no command of Stata does.
 mended_words <- function(plan) {
   if (!is_mended(plan)) return(NULL)
-  warn_miv("negative_variance", "The covariance over several ways of clustering was not positive definite, and the fit set its negative eigenvalues to 0; the Stata lines do not, so standard errors differ a little.")
+  warn_miv("negative_variance", paste("The covariance over several ways of clustering was not positive definite, and the fit set its negative eigenvalues to 0;",
+                                      "the Stata lines do not, so standard errors differ a little."))
   comment_lines("The sum over the ways has negative eigenvalues, which the fit set to 0; here they stay, so that standard errors differ a little", "* ")
 }
 
@@ -295,9 +301,7 @@ stata_leverage <- function(plan, parts, state) {
 # Whoever is alone in an effect has a leverage of 1 and adds nothing.
 stata_alone <- function(plan, parts, state) {
   if (length(plan$effects) == 0) return(NULL)
-  kept <- kept_of(plan$fit)
-  sizes <- tabulate(keep_ids(effect_index(plan$problem, plan$problem$effects[[1]], kept), kept)$ids + 1L)
-  if (all(sizes != 1)) return(NULL)
+  if (all(effect_sizes(plan) != 1)) return(NULL)
   size <- stata_new(state, "effect_size")
   list(lines = c("* Whoever is alone in an effect adds nothing, but has a leverage of 1", sprintf("egen %s = count(%s), by(%s)", size, parts$outcome, sub("^i[.]", "", parts$effects[1]))),
        condition = sprintf(" if %s > 1", size))
@@ -308,12 +312,17 @@ second_stage <- function(plan, parts, state) {
   if (length(parts$beliefs) == 0) return(list(lines = NULL, outcome = parts$outcome, first = parts$lead, terms = parts$exogenous))
   hats <- vapply(parts$beliefs, function(name) stata_new(state, paste0(name, "_hat")), "")
   net <- stata_new(state, paste0(parts$outcome, "_net"))
-  first <- unlist(Map(function(belief, hat) c(stata_wrap(paste0("quietly regress ", paste(c(belief, parts$instruments, parts$exogenous), collapse = " "), aweight(parts$weight), if (!parts$constant) ", noconstant")),
-                                               sprintf("predict double %s, xb", hat)), parts$beliefs, hats))
-  lines <- c(stata_command(plan, parts, "small"), comment_lines(sprintf("ivregress has no %s. Least squares on the first stage's fit has the same coefficients, and with this outcome the residuals of two-stage least squares.", plan$type), "* "),
-             sprintf("generate double %s = %s", net, parts$outcome), sprintf("replace %s = %s - _b[%s] * (%s - %s)", net, net, parts$beliefs, parts$beliefs, hats))
+  first <- unlist(Map(first_stage_lines, parts$beliefs, hats, list(parts)))
+  words <- paste(sprintf("ivregress has no %s. Least squares on the first stage's fit has the same coefficients,", plan$type),
+                 "and with this outcome the residuals of two-stage least squares.")
+  lines <- c(stata_command(plan, parts, "small"), comment_lines(words, "* "), sprintf("generate double %s = %s", net, parts$outcome), sprintf("replace %s = %s - _b[%s] * (%s - %s)", net, net, parts$beliefs, parts$beliefs, hats))
   # _b[] is that of the last command, so the first stage comes before
   list(lines = c(unname(first), lines), outcome = net, first = hats, terms = parts$exogenous)
+}
+
+first_stage_lines <- function(belief, hat, parts) {
+  regression <- paste0("quietly regress ", paste(c(belief, parts$instruments, parts$exogenous), collapse = " "), aweight(parts$weight), if (!parts$constant) ", noconstant")
+  c(stata_wrap(regression), sprintf("predict double %s, xb", hat))
 }
 
 stata_regress <- function(second, parts, vce) {
