@@ -1,9 +1,9 @@
 # The plan of a fit as lines for fixest.
 
 # Functions whose value for a person needs that person's row only, so that it does not matter who else is in the data.
-kRowwise <- c("+", "-", "*", "/", "^", "%%", "%/%", "(", "I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sign", "round", "floor", "ceiling", "trunc",
-              "ifelse", "is.na", "!", "&", "|", "==", "!=", "<", ">", "<=", ">=", "%in%", "c", "as.numeric", "as.integer", "as.character", "as.logical", "factor", "as.factor",
-              "pmin", "pmax", "sin", "cos", "tan", "tanh", "nchar", "substr")
+kRowwise <- c("+", "-", "*", "/", "^", "%%", "%/%", "(", "I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sign", "round",
+              "floor", "ceiling", "trunc", "sin", "cos", "tan", "tanh", "ifelse", "is.na", "!", "&", "|", "==", "!=", "<", ">", "<=", ">=", "%in%", "c",
+              "as.numeric", "as.integer", "as.character", "as.logical", "factor", "as.factor", "pmin", "pmax", "nchar", "substr")
 
 fixest_lines <- function(plan, name = NULL) {
   plan <- name_columns(joined_effects(plan))
@@ -58,7 +58,9 @@ has_long_number <- function(expr) {
 name_columns <- function(plan) {
   plan$columns <- list()
   plan$map <- list()
-  for (expr in c(list(plan$outcome), plan$beliefs, plan$lead)) plan <- name_column(plan, expr, needs_rows(expr))
+  leverage <- plan$type %in% c("HC2", "HC3")                                  # there feols() stops at an outcome that is computed
+  plan <- name_column(plan, plan$outcome, needs_rows(plan$outcome) || (leverage && !is_plain_name(plan$outcome)))
+  for (expr in c(plan$beliefs, plan$lead)) plan <- name_column(plan, expr, needs_rows(expr))
   for (label in names(plan$variables)) plan <- name_column(plan, plan$variables[[label]], needs_rows(plan$variables[[label]]), label)
   named <- list(weight = if (!is.null(plan$weights)) list(plan$weights), cluster = parts_of(plan$ways), stratum = plan$strata, effect = parts_of(plan$effects))
   for (stem in names(named)) for (expr in named[[stem]]) plan <- name_column(plan, expr, !is_plain_name(expr), stem = stem)
@@ -97,7 +99,8 @@ name_column <- function(plan, expr, wanted, label = deparse_one(expr), stem = gs
   key <- deparse_one(expr)
   if (!wanted || !is.null(plan$map[[key]])) return(plan)
   value <- plan$values[[label]]
-  names <- if (is.matrix(value) && ncol(value) > 1) vapply(seq_len(ncol(value)), function(j) fresh_name(plan$state, paste0(stem, "_", j)), "") else fresh_name(plan$state, stem)
+  stems <- if (is.matrix(value) && ncol(value) > 1) paste0(stem, "_", seq_len(ncol(value))) else stem
+  names <- vapply(stems, function(one) fresh_name(plan$state, one), "", USE.NAMES = FALSE)
   plan$map[[key]] <- names
   plan$columns <- c(plan$columns, list(list(names = names, expr = expr)))
   plan
@@ -182,10 +185,13 @@ fixest_instruments <- function(plan) {
 
 made_words <- function(plan) {
   exposure <- plan$recipe$exposure
-  times <- if (is.function(exposure)) "arm times exposure" else switch(exposure, sign = "arm times side", gap = "arm times gap", arm = "the arm", `arm+gap` = "the arm, and arm times gap", "arm on either side")
+  times <- if (is.function(exposure)) "arm times exposure" else {
+    switch(exposure, sign = "arm times side", gap = "arm times gap", arm = "the arm", `arm+gap` = "the arm, and arm times gap", "arm on either side")
+  }
   less <- switch(plan$centring, probability = ", the arm less its known probability", none = "",
                  paste0(", the arm less its share among these people", if (length(plan$strata)) " in the stratum", if (!is.null(plan$weights)) ", weighted"))
-  sprintf("Instrument%s: %s%s%s", plural(length(plan$made)), times, less, if (length(plan$arms) > 1) if (length(plan$made[[1]]$products) > 1) ", added over the arms" else ", one for each arm" else "")
+  arms <- if (length(plan$arms) == 1) "" else if (length(plan$made[[1]]$products) > 1) ", added over the arms" else ", one for each arm"
+  sprintf("Instrument%s: %s%s%s", plural(length(plan$made)), times, less, arms)
 }
 
 instrument_text <- function(one, plan) {
@@ -205,7 +211,8 @@ centred_text <- function(plan, arm) {
 share_text <- function(plan, told) {
   strata <- paste(vapply(plan$strata, mapped, "", plan = plan), collapse = ", ")
   w <- if (!is.null(plan$weights)) mapped(plan, plan$weights)
-  if (nzchar(strata)) return(if (is.null(w)) sprintf("ave(%s, %s)", told, strata) else sprintf("ave(%s * %s, %s) / ave(%s, %s)", w, told, strata, w, strata))
+  if (nzchar(strata) && is.null(w)) return(sprintf("ave(%s, %s)", told, strata))
+  if (nzchar(strata)) return(sprintf("ave(%s * %s, %s) / ave(%s, %s)", w, told, strata, w, strata))
   if (is.null(w)) sprintf("mean(%s)", told) else sprintf("weighted.mean(%s, %s)", told, w)
 }
 
@@ -280,9 +287,10 @@ covariance_words <- function(plan) {
 
 call_lines <- function(keep, formula, plan, vcov) {
   several <- length(plan$effects) > 1
-  arguments <- c("data = people", if (!is.null(plan$weights)) sprintf("weights = ~ %s", mapped(plan, plan$weights)), vcov, if (length(plan$effects)) sprintf("fixef.rm = \"%s\"", if (isTRUE(plan$alone)) "singleton" else "none"),
-                 if (several) "fixef.tol = 3e-12, fixef.iter = 1e5")
-  c(break_line(paste0(keep, "feols(", formula, ","), indent = "      "), paste0(break_line(paste0("      ", paste(arguments, collapse = ", "), ")"), indent = "      ")))
+  alone <- if (isTRUE(plan$alone)) "singleton" else "none"
+  arguments <- c("data = people", if (!is.null(plan$weights)) sprintf("weights = ~ %s", mapped(plan, plan$weights)), vcov,
+                 if (length(plan$effects)) sprintf("fixef.rm = \"%s\"", alone), if (several) "fixef.tol = 3e-12, fixef.iter = 1e5")
+  c(break_line(paste0(keep, "feols(", formula, ","), indent = "      "), break_line(paste0("      ", paste(arguments, collapse = ", "), ")"), indent = "      "))
 }
 
 fixest_vcov <- function(plan) {
@@ -327,9 +335,9 @@ keep_text <- function(plan) {
 second_lines <- function(plan, second) {
   if (plan$type %in% kAdjustedTypes) return(if (effects_within(plan)) club_lines_within(plan, second) else club_lines(plan, second))
   if (by_lm(plan)) return(c(lm_lines(plan, second), sprintf("V <- sandwich::vcovHC(second, type = \"%s\")", plan$type)))
-  if (length(plan$effects) == 0) return(c(call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type)), "V <- vcov(second)"))
-  plan$alone <- any(effect_sizes(plan) == 1)
-  c(if (plan$alone) "# whoever is alone in an effect adds nothing, but has a leverage of 1", call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type)), "V <- vcov(second)")
+  plan$alone <- length(plan$effects) > 0 && any(effect_sizes(plan) == 1)
+  regression <- call_lines("second <- ", formula_text(second, FALSE), plan, sprintf("vcov = \"%s\"", plan$type))
+  c(if (plan$alone) "# whoever is alone in an effect adds nothing, but has a leverage of 1", regression, "V <- vcov(second)")
 }
 
 # feols() takes the leverage of weighted regressions without effects wrongly.
@@ -351,7 +359,8 @@ effects_within <- function(plan) {
 
 lm_lines <- function(plan, r) {
   formula <- sprintf("%s ~ %s", r$outcome, paste(c(r$controls, vapply(plan$effects, dummies_text, "", plan = plan)), collapse = " + "))
-  break_line(sprintf("second <- lm(%s, data = people%s)", formula, if (is.null(plan$weights)) "" else sprintf(", weights = %s", mapped(plan, plan$weights))), indent = "             ")
+  weights <- if (is.null(plan$weights)) "" else sprintf(", weights = %s", mapped(plan, plan$weights))
+  break_line(sprintf("second <- lm(%s, data = people%s)", formula, weights), indent = "             ")
 }
 
 dummies_text <- function(effect, plan) crossed_text(effect$parts, plan, "factor(%s)", "")

@@ -9,7 +9,8 @@ stata_lines <- function(plan) {
   made <- take_lines(state)
   estimate <- stata_estimate(plan, parts, state)
   warn_computed(state)
-  c(stata_head(plan, state), stata_import(plan, state), sample, people, instruments, if (length(made)) c("* Variables of the regression", made, ""), estimate)
+  variables <- if (length(made)) c("* Variables of the regression", made, "")
+  c(stata_head(plan, state), stata_import(plan, state), sample, people, instruments, variables, estimate)
 }
 
 # names, kinds: of the data's columns there; used: those that are written; computed: columns made in R, as lines; lines: pending.

@@ -106,7 +106,8 @@ stata_encode <- function(name, levels, state) {
   key <- paste("encode", name)
   if (!is.null(state$variables[[key]])) return(state$variables[[key]])
   made <- stata_new(state, paste0(name, "_code"))
-  state$lines <- c(state$lines, stata_break(sprintf("label define %s %s", made, paste(sprintf("%d \"%s\"", seq_along(levels), levels), collapse = " "))))
+  labels <- paste(sprintf("%d \"%s\"", seq_along(levels), levels), collapse = " ")
+  state$lines <- c(state$lines, stata_break(sprintf("label define %s %s", made, labels)))
   add_line(state, "encode %s, generate(%s) label(%s)", name, made, made)
   state$variables[[key]] <- made
   made
@@ -343,6 +344,7 @@ stata_adjusted <- function(plan, parts, state) {
   if (!is.null(parts$weight)) abort_miv("no_counterpart", "CR2 with weights has no counterpart in Stata; take \"CR1\", or `as_code(fit, \"fixest\")`.")
   if (effects_within(plan)) abort_miv("no_counterpart", "CR2 with fixed effects within the clusters has no counterpart in Stata; take \"CR1\", or `as_code(fit, \"fixest\")`.")
   second <- second_stage(plan, parts, state)
-  c(second$lines, comment_lines("CR2 is vce(hc2) with a cluster variable, from Stata 18 on; dfadjust has the degrees of freedom of Bell and McCaffrey.", "* "),
+  c(second$lines,
+    comment_lines("CR2 is vce(hc2) with a cluster variable, from Stata 18 on; dfadjust has the degrees of freedom of Bell and McCaffrey.", "* "),
     stata_regress(second, parts, sprintf("vce(hc2 %s, dfadjust)", parts$ways[1])))
 }
