@@ -381,6 +381,6 @@ club_lines_within <- function(plan, second) {
   w <- if (!is.null(plan$weights)) paste0("people$", mapped(plan, plan$weights))
   net <- function(x) sprintf("demean(%s, %s%s, tol = 1e-12)", x, effects, if (is.null(w)) "" else paste0(", weights = ", w))
   c(call_lines("second <- ", formula_text(second, FALSE), plan, "vcov = \"iid\""), "# the effects lie within clusters and are taken out first",
-    paste("X <-", net("model.matrix(second)")), paste("Y <-", net(sprintf("people$%s", second$outcome))), 
+    paste("X <-", net("model.matrix(second)")), paste("Y <-", net(sprintf("with(people, %s)", second$outcome))), 
     sprintf("second <- lm(as.vector(Y) ~ 0 + X%s)", if (is.null(w)) "" else paste0(", weights = ", w)), club_text(plan))
 }

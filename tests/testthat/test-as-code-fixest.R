@@ -135,6 +135,7 @@ test_that("where feols() errs: leverage of crossed effects, logical regressors a
   skip_if_not_installed("sandwich")
   d <- coded_data()
   for (kind in list("HC2", "HC3")) expect_same_fit(quietly(miv(y ~ age | town^college, told_experiment(d), vcov = kind)), d, kind)
+  expect_same_fit(quietly(tsls(log(y + 3000) ~ age | village, d, vcov = CR(~group, "CR2"))), d, "computed outcome under CR2")
   expect_same_fit(quietly(tsls(log(y + 3000) ~ age | wave, d, vcov = "HC3")), d, "computed outcome")
   expect_same_fit(quietly(miv(y ~ (age > 40) | wave, told_experiment(d), exposure = "arm")), d, "logical")
   expect_same_fit(quietly(miv(y ~ I(wave^2) + (age > 40), told_experiment(d), vcov = CR(~group, "CR2"))), d, "powers")
