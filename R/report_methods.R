@@ -3,7 +3,7 @@
 
 methods_text <- function(page) {
   fit <- page$fits[[1]]
-  text <- if (knows_design(fit)) c(estimand_text(fit, outcomes_of(page)), instrument_words(fit)) else plain_method(fit)
+  text <- if (knows_design(fit)) c(estimand_text(fit, outcomes_of(page)), instrument_paragraph(fit)) else plain_method(fit)
   c(paragraph("A text to start from, for the paper's section on methods."), text, covariance_text(fit),
     if (length(fit$beliefs)) c(heading(3, "What must hold"), item_list(as_words(assumptions_of(fit)), "ol")),
     heading(3, "References"), item_list(as_words(references_of(page)), class = "refs"))
@@ -39,7 +39,7 @@ kInstrumentFormula <- c(sign = "T &middot; s", gap = "T &middot; gap", arm = "T"
 kPooled <- "&sum;<sub>a</sub> (T<sub>a</sub> &minus; p<sub>a</sub>)"
 kPooledParts <- c(sign = " s<sub>a</sub>", gap = " gap<sub>a</sub>", arm = "", `function` = " h(gap<sub>a</sub>)")
 
-instrument_words <- function(fit) {
+instrument_paragraph <- function(fit) {
   gap <- if (fit$experiment$design == "passive") "the signal minus the person's prior"
          else sprintf("the person's signal minus that of arm `%s`", fit$experiment$arm$base)
   c(paragraph(sprintf("The belief is instrumented by %s: %s. The gap is %s, its sign s the side, both known for everybody before assignment; ",
