@@ -15,7 +15,7 @@ fixest_lines <- function(plan, name = NULL) {
 fixest_head <- function(plan) {
   others <- if (plan$type %in% kAdjustedTypes) " and clubSandwich" else if (is_second(plan) && by_lm(plan)) " and sandwich" else ""
   c(comment_lines(sprintf("%s, from the data frame `%s`, with fixest (0.13 or newer)%s.", plan_title(plan), plan$name, others)),
-    if (!is.null(plan$said)) comment_lines(sprintf("`%s` is what `%s` was in the call.", plan$name, plan$said)), "library(fixest)", "")
+    unlist(lapply(plan$said, comment_lines)), "library(fixest)", "")
 }
 
 # "Two-stage least squares of `support` on `posterior`, exposure "sign"".

@@ -1,15 +1,25 @@
 # The plan of the lines: every variable of the fit as an R expression in the columns of the raw data frame, with what the expressions
 # need besides written out.
 
-# list(fit, problem, name, said, env: defs, taken, columns; people; outcome, beliefs, controls, effects, instruments, levels, weights, ways, type)
+# list(fit, problem, name, said: of the data, env: defs, taken, columns; people; outcome, beliefs, controls, effects, instruments, levels, weights, ways, type)
 read_plan <- function(fit, data) {
   problem <- problem_of(fit)
-  plan <- list(fit = fit, problem = problem, recipe = fit$recipe, name = data$name, said = data$said, frame = fit$data, state = new_plan_state(fit, data$name))
+  plan <- list(fit = fit, problem = problem, recipe = fit$recipe, name = data$name, said = c(data_words(data), converted_words(fit, data$name)), frame = fit$data, state = new_plan_state(fit, data$name))
   plan$type <- plan_type(fit)
   plan <- plan_people(plan)
   plan <- plan_regression(plan)
   plan$sample <- plan_sample(plan)
   plan
+}
+
+# What is to be known of the data frame before the first line; text in backticks.
+data_words <- function(data) if (!is.null(data$said)) sprintf("`%s` is what `%s` was in the call.", data$name, data$said)
+
+converted_words <- function(fit, name) {
+  changed <- fit$experiment$conversions
+  if (NROW(changed) == 0) return(NULL)
+  sprintf("as_experiment() had converted %d column%s (%s): `%s` must be the converted data, which `as.data.frame()` of the experiment gives.",
+          nrow(changed), plural(nrow(changed)), quote_names(changed$column), name)
 }
 
 new_plan_state <- function(fit, name) {

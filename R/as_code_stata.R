@@ -116,7 +116,7 @@ stata_variable <- function(expr, state, stem, type = "double", kind = "number") 
 
 stata_head <- function(plan, state) {
   c(comment_lines(sprintf("%s, from the data frame %s of R.", gsub("`", "", plan_title(plan)), plan$name), "* "),
-    if (!is.null(plan$said)) comment_lines(sprintf("%s is what stood as data in the call: %s.", plan$name, gsub("[`$]", "", plan$said)), "* "),
+    unlist(lapply(gsub("[`$]", "", plan$said), comment_lines, "* ")),
     if (is_cr2(plan)) "version 18" else "version 14", "set varabbrev off", "")
 }
 

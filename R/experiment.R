@@ -23,7 +23,7 @@
 #' @param belief The belief after the information (posterior), numeric.
 #' @param prior The belief before it, numeric, in the units of the signal.
 #' @param signal What the informed arms were told: a number, a role, or a list of these named by arm level.
-#' @param arm The assigned arm: numeric, logical, factor or text, with 2 to 20 levels.
+#' @param arm The assigned arm: numeric, logical, factor (ordered or not: its levels in their order) or text, with 2 to 20 levels.
 #' @param cluster,strata Roles, several as `~ a + b` or `c("a", "b")`: clusters of several ways; strata crossed with each other.
 #'   `~ a:b` is one variable, the combinations of two.
 #' @param weights A role: sampling weights, 0 or more. A person with weight 0 is left out.

@@ -151,8 +151,10 @@ say_cautions <- function(fit) {
              names(fit$first_stage$F)[j], format(fit$first_stage$F[[j]], digits = 3))
   }
   for (belief in names(which(is.na(fit$first_stage$F)))) {
-    warn_miv("few_clusters", "The first-stage F of `%s` is missing: %d instrument%s and %s clusters leave its covariance without an inverse; cluster less coarsely, or use fewer instruments.",
-             belief, fit$first_stage$df1, plural(fit$first_stage$df1), paste(fit$vcov_kind$n_clusters, collapse = " and "))
+    clusters <- fit$vcov_kind$n_clusters
+    warn_miv(if (length(clusters)) "few_clusters" else "no_first_stage_F", "The first-stage F of `%s` is missing: %d instrument%s and %s leave its covariance without an inverse; %suse fewer instruments.",
+             belief, fit$first_stage$df1, plural(fit$first_stage$df1), if (length(clusters)) paste(paste(clusters, collapse = " and "), "clusters") else paste(fit$nobs, "people"),
+             if (length(clusters)) "cluster less coarsely, or " else "")
   }
   if (isTRUE(fit$smallest_pivot < 1e-14)) {
     warn_miv("nearly_collinear", "Controls or instruments are nearly collinear (%s of one is left after the others); its coefficient has few digits.", format(sqrt(fit$smallest_pivot), digits = 2))

@@ -26,7 +26,7 @@ test_that("the data's name is that of the call, or said where it was none", {
   fit <- quietly(tsls(pay_claim ~ age, survey[survey$age > 30, ]))
   expect_identical(named(fit), "data")
   expect_true(any(grepl("survey[survey$age > 30, ]", as_code(fit, "fixest"), fixed = TRUE)))
-  expect_true(any(grepl("what stood as data", as_code(fit, "stata"), fixed = TRUE)))
+  expect_true(any(grepl("in the call", as_code(fit, "stata"), fixed = TRUE)))
 })
 
 test_that("refusals are classed", {
@@ -90,5 +90,17 @@ test_that("tibbles and data tables are data frames", {
     if (!requireNamespace(package, quietly = TRUE)) next
     d <- if (package == "tibble") tibble::as_tibble(inflation_survey) else data.table::as.data.table(inflation_survey)
     expect_same_fit(quietly(miv(pay_claim ~ age | region, info_experiment(d, belief = ~posterior, prior = ~prior, signal = 5, arm = ~told))), d, package)
+  }
+})
+
+test_that("lines of an experiment read from an export name the columns that were converted", {
+  d <- inflation_survey
+  d$prior <- paste0(d$prior, "%")
+  experiment <- suppressMessages(as_experiment(d, belief = ~ posterior, prior = ~ prior, signal = 5, arm = ~ told))
+  fit <- miv(pay_claim ~ age, experiment)
+  for (language in c("stata", "fixest")) {
+    text <- paste(as_code(fit, language), collapse = " ")
+    expect_match(text, "had converted 1 column", fixed = TRUE)
+    expect_match(text, "as.data.frame", fixed = TRUE)
   }
 })

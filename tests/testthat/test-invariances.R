@@ -229,3 +229,15 @@ test_that("the base arm chosen the other way round turns the side and leaves the
     expect_close(first_two(quietly(miv(y ~ age, told(base = 1), exposure = exposure))), first_two(quietly(miv(y ~ age, told(), exposure = exposure))), 1e-10, exposure)
   }
 })
+
+test_that("noise of the size of rounding in every column changes no more than the last digits", {
+  e <- random_experiment_data()
+  for (seed in 1:3) {
+    noisy <- e
+    set.seed(seed)
+    for (column in c("y", "post", "age")) noisy[[column]] <- noisy[[column]] * (1 + stats::runif(nrow(e), -1, 1) * .Machine$double.eps)
+    for (exposure in c("sign", "gap", "arm+gap")) {
+      expect_close(first_two(quietly(miv(y ~ age, told_experiment(noisy), exposure = exposure))), first_two(quietly(miv(y ~ age, told_experiment(e), exposure = exposure))), 1e-11, exposure)
+    }
+  }
+})

@@ -68,3 +68,15 @@ test_that("arms assigned by cluster leave the weighted mean where it is", {
   villages <- simulate_experiment(20000, clusters = c(number = 400, icc = 0.3), assignment = "cluster", seed = 8)
   for (spec in names(specifications)) expect_known(villages, specifications[[spec]], label = paste("by cluster", spec))
 })
+
+test_that("over seeds and growing samples the error of the estimate shrinks as its standard error says", {
+  errors <- vapply(c(500, 8000), function(n) {
+    vapply(1:12, function(seed) {
+      data <- simulate_experiment(n = n, seed = seed)
+      unlist(tidy(fit_of(data))[1, "estimate"]) - estimand_of(data, "sign")
+    }, 0)
+  }, numeric(12))
+  ratio <- sqrt(mean(errors[, 1]^2) / mean(errors[, 2]^2))
+  expect_gt(ratio, 2)     # 4 in the limit
+  expect_lt(ratio, 8)
+})
