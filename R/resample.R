@@ -151,18 +151,20 @@ resample_coefficients <- function(fit, request, tell) {
   colnames(draws) <- names(fit$coefficients)
   found <- check_draws_lost(draws, effect_names(fit))
   nulls <- ifelse(names(fit$coefficients) %in% effect_names(fit), request$null, 0)
-  c(list(draws = draws, std.error = column_sd(found), nulls = nulls), percentiles(found, nulls, request$level), list(
+  c(list(draws = draws, nulls = nulls), percentiles(found, nulls, request$level), list(
     engine = engine_of(answer$report, request, started, "coefficients from cross-products")))
 }
 
-# list(interval, p.value) of every column. Where all draws are finite the core counts; the plain way is percentile_interval() and percentile_p().
+# list(std.error, interval, p.value) of every column. Where all draws are finite the core counts; the plain way is percentile_interval() and percentile_p().
 percentiles <- function(draws, nulls, level) {
   ends <- ranks_of(nrow(draws), level)
-  if (ends[1] < 1 || !all(is.finite(draws))) {
-    return(list(interval = percentile_interval(draws, level), p.value = vapply(seq_along(nulls), function(j) percentile_p(draws[, j], nulls[j]), 0)))
-  }
+  if (ends[1] < 1 || !all(is.finite(draws))) return(plain_percentiles(draws, nulls, level))
   counted <- summarise_draws_cpp(draws, ends[1], ends[2], nulls, threads())
-  list(interval = t(counted[1:2, , drop = FALSE]), p.value = pmin(1, 2 * (1 + pmin(counted[3, ], counted[4, ])) / (nrow(draws) + 1)))
+  list(std.error = stats::setNames(counted[5, ], colnames(draws)), interval = t(counted[1:2, , drop = FALSE]), p.value = pmin(1, 2 * (1 + pmin(counted[3, ], counted[4, ])) / (nrow(draws) + 1)))
+}
+
+plain_percentiles <- function(draws, nulls, level) {
+  list(std.error = apply(draws, 2, stats::sd, na.rm = TRUE), interval = percentile_interval(draws, level), p.value = vapply(seq_along(nulls), function(j) percentile_p(draws[, j], nulls[j]), 0))
 }
 
 say_percentiles_weak <- function(fit) {
@@ -200,11 +202,6 @@ say_columns_lost <- function(draws) {
   worst <- names(which.max(lost))
   inform_miv("columns_lost", "%d coefficient%s missing in some draws (most often `%s`, in %d of %d), in which nobody has the value; the rest are used for %s.", sum(lost > 0),
              if (sum(lost > 0) == 1) " is" else "s are", worst, max(lost), nrow(draws), if (sum(lost > 0) == 1) "it" else "them")
-}
-
-column_sd <- function(draws) {
-  if (anyNA(draws)) return(apply(draws, 2, stats::sd, na.rm = TRUE))
-  sqrt(colSums((draws - rep(colMeans(draws), each = nrow(draws)))^2) / (nrow(draws) - 1))
 }
 
 percentile_interval <- function(draws, level) {

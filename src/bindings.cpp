@@ -440,7 +440,7 @@ Rcpp::List draw_coefficients_cpp(Rcpp::List design_list, Rcpp::List request) {
   return Rcpp::List::create(Rcpp::Named("draws") = drawn.values, Rcpp::Named("report") = wrap_report(drawn.report));
 }
 
-// Order statistics number low and high (1-based) of every column of finite draws, and draws at most and at least the null: 4 x columns.
+// Order statistics number low and high (1-based) of every column of finite draws, draws at most and at least the null, standard deviation: 5 x columns.
 // [[Rcpp::export(rng = false)]]
 Eigen::MatrixXd summarise_draws_cpp(Rcpp::NumericMatrix draws, double low, double high, Eigen::VectorXd nulls, int threads) {
   return miv::summarise_draws(draws.begin(), draws.nrow(), static_cast<miv::Index>(low) - 1, static_cast<miv::Index>(high) - 1, nulls, as_workers(threads));

@@ -77,16 +77,18 @@ Orthonormal orthonormal_rows(const Design& design, const Factor& factor, const T
 
 namespace {
 
-// Ids of a tile's rows.
+// Ids of a tile's rows; they are looked through before anything is added.
 class TileIds {
  public:
   explicit TileIds(const Groups& clusters) : clusters_(clusters), ids_(at(kTileRows)) {}
   const int* read(const Tile& tile) {
-    for (Index i = 0; i < tile.used; ++i) {
-      ids_[at(i)] = clusters_.ids[tile.row(i)];
-      require(ids_[at(i)] >= 0 && ids_[at(i)] < clusters_.count, "a cluster code lies outside its range");
-    }
-    return ids_.data();
+    const int* ids = tile.listed ? ids_.data() : clusters_.ids + tile.first;
+    if (tile.listed)
+      for (Index i = 0; i < tile.used; ++i) ids_[at(i)] = clusters_.ids[tile.row(i)];
+    bool inside = true;
+    for (Index i = 0; i < tile.used; ++i) inside &= ids[i] >= 0 && ids[i] < clusters_.count;
+    require(inside, "a cluster code lies outside its range");
+    return ids;
   }
 
  private:

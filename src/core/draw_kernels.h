@@ -56,7 +56,7 @@ void solve_draws(const SolveShape& shape, double* c, double* scratch, double* ou
 // Exponential weights from uniform bits; n is a multiple of 8.
 void exponentials(const std::uint32_t* bits, Index n, double* out);
 
-// floor(word * count / 2^32) in place of each word; n is a multiple of 8.
+// 8 floor(word * count / 2^32) in place of each word: where a unit's eight numbers begin. count is below 2^29; n is a multiple of 8.
 void scale_words(std::uint32_t* words, Index n, std::uint32_t count);
 
 // Counts as numbers; n is a multiple of 8.

@@ -264,7 +264,7 @@ MIV_TARGET void scale_words(std::uint32_t* words, Index n, std::uint32_t count) 
   const Bits by = Bits{} + static_cast<long long>(count);
   for (Index i = 0; i < n; i += kLanes) {
     Words& now = *reinterpret_cast<Words*>(words + i);
-    now = __builtin_convertvector((__builtin_convertvector(now, Bits) * by) >> 32, Words);
+    now = __builtin_convertvector(((__builtin_convertvector(now, Bits) * by) >> 29) & ~7LL, Words);
   }
 }
 

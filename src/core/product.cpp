@@ -210,7 +210,7 @@ DrawReport sum_draws(const ItemColumns& items, const ResampleRequest& request, c
 
 double measure_rate() {
   double sink = 0, best = 0;
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 3; ++i) {
     const auto start = std::chrono::steady_clock::now();
     const double flops = spin(5000, &sink);
     best = std::max(best, flops / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());

@@ -89,9 +89,11 @@ Drawn draw_coefficients(const Design& design, const Factor& factor, const TslsFi
 
 MatrixXd summarise_draws(const double* draws, Index rows, Index low, Index high, const VectorXd& nulls, const Workers& workers) {
   require(0 <= low && low <= high && high < rows, "an order statistic lies outside the draws");
-  MatrixXd out(4, nulls.size());
+  MatrixXd out(5, nulls.size());
   parallel_for(nulls.size(), workers.threads, [&](Index j) {
     Buffer x(draws + j * rows, draws + (j + 1) * rows);
+    const Eigen::Map<const VectorXd> column(x.data(), rows);
+    out(4, j) = std::sqrt((column.array() - column.mean()).square().sum() / static_cast<double>(rows - 1));
     Index most = 0, least = 0;
     for (const double value : x) most += value <= nulls[j], least += value >= nulls[j];
     std::nth_element(x.begin(), x.begin() + high, x.end());

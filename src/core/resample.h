@@ -18,8 +18,8 @@ struct Drawn {
 Drawn draw_coefficients(const Design& design, const Factor& factor, const TslsFit& fit, const ToUser& user, const Groups& clusters,
                         bool by_group, const ResampleRequest& request, const Workers& workers, const FrameBlocks& taken = FrameBlocks());
 
-// Of each column of finite draws: the order statistics number low and high (0-based, low <= high), and how many draws are at most and at least
-// the null. column by column: low, high, at most, at least.
+// Of each column of two or more finite draws: the order statistics number low and high (0-based, low <= high), and how many draws are at most and at least
+// the null. Column by column: low, high, at most, at least, standard deviation.
 MatrixXd summarise_draws(const double* draws, Index rows, Index low, Index high, const VectorXd& nulls, const Workers& workers);
 
 // Cross-products that give the wild t statistic at any null value: e = instruments + 2 columns (instruments, belief, outcome, the last

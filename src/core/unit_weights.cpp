@@ -73,7 +73,7 @@ void UnitWeights::draw_pairs(Index replicate, Index lane) {
     const Index count = std::min(kWords, units_ - from), spans = (count + kSpanWords - 1) / kSpanWords;
     random_words(seed_, static_cast<std::uint64_t>(replicate), from / kSpanWords, spans, words);
     scale_words(words, spans * kSpanWords, static_cast<std::uint32_t>(units_));
-    for (Index i = 0; i < count; ++i) ++counts[words[i] * static_cast<std::size_t>(kAbreast)];
+    for (Index i = 0; i < count; ++i) ++counts[words[i]];
   }
 }
 

@@ -124,6 +124,8 @@ TEST_CASE("the summary of draws counts ties on both sides and gives sorted value
   const MatrixXd found = miv::summarise_draws(draws.data(), 5, 0, 3, nulls, {2, nullptr});
   MatrixXd wanted(4, 2);
   wanted << 1, 4, 3, 4, 3, 5, 4, 5;
-  CHECK(found == wanted);
+  CHECK(found.topRows(4) == wanted);
+  CHECK(std::abs(found(4, 0) - std::sqrt(2.3)) < 1e-15);
+  CHECK(found(4, 1) == 0);
   CHECK_THROWS(miv::summarise_draws(draws.data(), 5, 0, 5, nulls, {1, nullptr}));
 }
