@@ -112,6 +112,7 @@ bind_filled <- function(frames) {
   if (missing(i)) return(x)
   at <- if (is.character(i)) match(i, names(x)) else seq_along(x)[i]
   if (anyNA(at)) abort_miv("unknown_fit", "`%s` is not a fit of the set.%s", as.character(i)[is.na(at)][1], suggest_name(as.character(i)[is.na(at)][1], names(x)))
+  if (length(at) == 0) abort_miv("no_fits", "No fit of the %d is chosen; a set has at least one.", length(x))
   new_set(stats::setNames(lapply(at, function(j) x[[j]]), names(x)[at]), unrowed(set_key(x)[at, , drop = FALSE]), attr(x, "by"), attr(x, "left_out"), attr(x, "missing"))
 }
 
