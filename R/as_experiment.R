@@ -53,7 +53,8 @@
 #'   `to`, `count` (values that are there after), `missing` (values that were made
 #'   missing) and `note`.
 #' @section Errors: `miv_error_not_numeric` (entries of a numeric role that are no numbers), `miv_error_ambiguous_numbers` (decimal commas and points,
-#'   two units), `miv_error_unknown_column`, `miv_error_not_a_data_frame`, `miv_error_no_file`, `miv_error_bad_file` (not UTF-8, rows longer than the names);
+#'   two units), `miv_error_unknown_column`, `miv_error_not_a_data_frame`, `miv_error_no_file`, `miv_error_bad_file` (empty, not UTF-8, rows longer than the names, a
+#'   quotation mark left open), `miv_error_bad_argument` (a list without names, a column in `numbers` and `categories`);
 #'   those of [info_experiment()]. Warnings: `miv_warning_unreadable`, `miv_warning_missing_code`. Notes, silenced by `options(miv.quiet = TRUE)`:
 #'   `miv_message_converted`, `miv_message_header_rows`, `miv_message_kept_text`, `miv_message_answers`.
 #' @seealso [info_experiment()]
@@ -104,12 +105,17 @@ read_export <- function(data) {
 
 read_file <- function(path) {
   if (!file.exists(path)) abort_miv("no_file", "There is no file `%s`; give a data frame or the path of a CSV file.", path)
+  if (dir.exists(path)) abort_miv("no_file", "`%s` is a folder; give the path of a CSV file in it.", path)
+  if (file.size(path) == 0) abort_miv("bad_file", "`%s` is empty.", basename(path))
   kind <- tolower(sub("^.*[.]", "", path))
   reader <- c(dta = "haven::read_dta", sav = "haven::read_sav", sas7bdat = "haven::read_sas", rds = "readRDS", xlsx = "readxl::read_excel")
   if (kind %in% names(reader)) abort_miv("no_file", "`%s` is no CSV file; read it first, `as_experiment(%s(\"%s\"), ...)`.", basename(path), reader[[kind]], basename(path))
   sep <- separator_of(path)
   check_file(path, sep)
-  utils::read.csv(path, sep = sep, colClasses = "character", check.names = FALSE, na.strings = character(), fileEncoding = "UTF-8-BOM", stringsAsFactors = FALSE)
+  open_quote <- function(w) {
+    if (grepl("EOF within quoted", conditionMessage(w))) abort_miv("bad_file", "In `%s` a quotation mark is opened and never closed, so that rows would run together; close it, or read the file yourself.", basename(path))
+  }
+  withCallingHandlers(utils::read.csv(path, sep = sep, colClasses = "character", check.names = FALSE, na.strings = character(), fileEncoding = "UTF-8-BOM", stringsAsFactors = FALSE), warning = open_quote)
 }
 
 # read.csv() ends at bytes that are not UTF-8, breaks longer rows in two, and takes a first column without a name for names of rows.
@@ -167,7 +173,10 @@ read_asked <- function(data, roles, numbers, categories, missing_values, decimal
   check_choice(unreadable, c("stop", "missing"), "unreadable")
   if (!is.null(decimal)) check_choice(decimal, c(".", ","), "decimal")
   named <- if (is.list(missing_values)) names(missing_values)
+  if (is.list(missing_values) && (is.null(named) || any(!nzchar(named)))) abort_miv("bad_argument", "A list of `missing_values` is named by column, `list(age = -99)`; a vector is for all columns.")
   for (name in named) check_column(name, data)
+  both <- intersect(asked_columns(numbers, "numbers", data), asked_columns(categories, "categories", data))
+  if (length(both)) abort_miv("bad_argument", "`%s` is named in `numbers` and in `categories`; it can be one of the two.", both[1])
   list(use = column_uses(roles, data), numbers = asked_columns(numbers, "numbers", data), categories = asked_columns(categories, "categories", data),
        missing = function(name) if (is.list(missing_values)) missing_values[[name]] else missing_values, decimal = decimal, unreadable = unreadable)
 }

@@ -87,7 +87,7 @@ value_text <- function(x) if (is.numeric(x)) number_label(x) else as.character(x
 
 # Comparisons with the group's own values, as a user would write them in `subset`.
 cell_condition <- function(roles, key, i) {
-  parts <- Map(function(role, value) call("==", role$expr, if (is.factor(value)) as.character(value) else value), roles, key[i, , drop = FALSE])
+  parts <- Map(function(role, value) call("==", role$expr, if (is.factor(value)) as.character(value) else as.vector(unclass(value))), roles, key[i, , drop = FALSE])
   Reduce(function(left, right) call("&", left, right), unname(parts))
 }
 

@@ -346,6 +346,11 @@ test_that("files that read.csv() would shift, break or cut short are refused", {
     writeLines(lines, file, useBytes = TRUE)
     expect_error(read(file), words, class = "miv_error_bad_file")
   }
+  refused(character(), "empty")
+  refused(c(lines[1:50], sub("^", "\"", lines[51]), lines[-(1:51)]), "never closed")
+  expect_error(read(tempdir()), "is a folder", class = "miv_error_no_file")
+  expect_error(read(d, missing_values = list(-99)), "named by column", class = "miv_error_bad_argument")
+  expect_error(read(d, numbers = ~ age, categories = ~ age), "`age` is named in", class = "miv_error_bad_argument")
   refused(c(lines[1], paste0(lines[-1], ",")), "600 rows.*line 2 has 7")
   refused(c(lines[1:50], paste0(lines[51], ",x,y"), lines[-(1:51)]), "1 row of .* has more columns than the 6 names")
   refused(c(lines[1:50], sub("^[^,]*", "\xe9", lines[51], useBytes = TRUE), lines[-(1:51)]), "not in UTF-8")

@@ -173,6 +173,7 @@ test_that("a level NA of a factor is a missing value, and days are called as day
   expect_identical(coef(fits[[2]]), coef(tsls(y ~ w | x ~ z, d, subset = h == "x")))
   expect_identical(tidy(fits)$day[1], as.Date("2024-01-01"))
   expect_output(print(fits), "2024-01-02")
+  expect_identical(fits[[1]]$call$subset, quote(day == 19723))     # a plain number, which other languages take too
   d$day <- d$day + 0.5 * (d$k == 1)
   expect_identical(sum(vapply(quietly(tsls(y ~ w | x ~ z, d, by = ~ day)), nobs, 0)), as.numeric(nobs(tsls(y ~ w | x ~ z, d))))
 })
