@@ -40,7 +40,7 @@ is_set <- function(x) inherits(x, "miv_set")
 #'
 #' @param ... Fits of [miv()], [tsls()], [ols()] and so on, or sets of them; names become those of the set, `(1)`, `(2)` where there are none.
 #' @return A `miv_set`: a named list of fits. `attr(fits, "key")` is the data frame of what the names mean, one row per fit.
-#' @section Errors: `miv_error_not_a_fit` where something else is among the arguments, `miv_error_duplicated_name`.
+#' @section Errors: `miv_error_not_a_fit` where something else is among the arguments, `miv_error_duplicated_name`, `miv_error_unknown_fit` and `miv_error_no_fits` (of `[`).
 #' @seealso [adjust_p()] for p values of several outcomes together, [equal_effects()] for subgroups.
 #' @examples
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
