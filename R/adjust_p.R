@@ -95,8 +95,8 @@ as_set <- function(fits) {
 }
 
 read_nulls <- function(null, fits) {
-  if (is.numeric(null) && length(null) %in% c(1, length(fits)) && all(is.finite(null))) return(rep_len(null, length(fits)))
-  abort_miv("bad_null", "`null` is `%s`; give one finite number, or one for each of %d fits.", deparse_one(null), length(fits))
+  if (is.numeric(null) && length(null) %in% c(1, length(fits)) && all(is.finite(null)) && all(abs(null) <= 1e100)) return(rep_len(null, length(fits)))
+  abort_miv("bad_null", "`null` is `%s`; give one finite number, at most 1e100 in size, or one for each of %d fits.", deparse_one(null), length(fits))
 }
 
 # One row per fit and belief: what the fit itself says.

@@ -11,7 +11,7 @@
 #' the number stays (15, not 0.15). What a comma or point means is decided for a column as a whole:
 #' - an entry such as `3.5` or `1,200.50` shows decimal points, one such as `12,5` or `1.200,50` decimal commas. If both kinds occur the column is refused;
 #' - if every comma stands before exactly three digits (`1,200`) and nothing else decides, commas are taken for thousands, and that is said. Points
-#'   before three digits are decimal points, as in R;
+#'   before three digits are decimal points, as in R, and where nothing else shows it that is said too;
 #' - `decimal = ","` or `"."` decides for all columns.
 #'
 #' A column in which some entries have a percent sign, others lie between 0 and 1 without one, is refused; so are two currencies.
@@ -46,14 +46,15 @@
 #' @param belief,prior,signal,arm,cluster,strata,weights,probability Roles, as in [info_experiment()].
 #' @param ... The other arguments of [info_experiment()]: `base`, `units`, `direction`.
 #' @param numbers,categories Columns with value labels that stay numbers, or become factors, against the rule: a one-sided formula (`~ trust + support`) or names.
-#' @param missing_values Values that mean missing: numbers or text, for all columns; or a list of such named by column.
+#' @param missing_values Values that mean missing: numbers (however written in text) or text, for all columns; or a list of such named by column.
 #' @param decimal `"."` or `","` for all text columns; `NULL` decides by column.
 #' @param unreadable What becomes of entries of numeric roles that are no numbers: `"stop"`, or `"missing"`.
 #' @return An `info_experiment`, with `$conversions` beside its fields: a data frame with one row per column that was changed: `column`, `role`, `from`,
 #'   `to`, `count` (values that are there after), `missing` (values that were made
 #'   missing) and `note`.
 #' @section Errors: `miv_error_not_numeric` (entries of a numeric role that are no numbers), `miv_error_ambiguous_numbers` (decimal commas and points,
-#'   two units), `miv_error_unknown_column`, `miv_error_not_a_data_frame`, `miv_error_no_file`;
+#'   two units), `miv_error_unknown_column`, `miv_error_not_a_data_frame`, `miv_error_no_file`, `miv_error_bad_file` (empty, not UTF-8, rows longer than the names, a
+#'   quotation mark left open), `miv_error_bad_argument` (a list without names, a column in `numbers` and `categories`);
 #'   those of [info_experiment()]. Warnings: `miv_warning_unreadable`, `miv_warning_missing_code`. Notes, silenced by `options(miv.quiet = TRUE)`:
 #'   `miv_message_converted`, `miv_message_header_rows`, `miv_message_kept_text`, `miv_message_answers`.
 #' @seealso [info_experiment()]
@@ -104,10 +105,29 @@ read_export <- function(data) {
 
 read_file <- function(path) {
   if (!file.exists(path)) abort_miv("no_file", "There is no file `%s`; give a data frame or the path of a CSV file.", path)
+  if (dir.exists(path)) abort_miv("no_file", "`%s` is a folder; give the path of a CSV file in it.", path)
+  if (file.size(path) == 0) abort_miv("bad_file", "`%s` is empty.", basename(path))
   kind <- tolower(sub("^.*[.]", "", path))
   reader <- c(dta = "haven::read_dta", sav = "haven::read_sav", sas7bdat = "haven::read_sas", rds = "readRDS", xlsx = "readxl::read_excel")
   if (kind %in% names(reader)) abort_miv("no_file", "`%s` is no CSV file; read it first, `as_experiment(%s(\"%s\"), ...)`.", basename(path), reader[[kind]], basename(path))
-  utils::read.csv(path, sep = separator_of(path), colClasses = "character", check.names = FALSE, na.strings = character(), fileEncoding = "UTF-8-BOM", stringsAsFactors = FALSE)
+  sep <- separator_of(path)
+  check_file(path, sep)
+  open_quote <- function(w) {
+    if (grepl("EOF within quoted", conditionMessage(w))) abort_miv("bad_file", "In `%s` a quotation mark is opened and never closed, so that rows would run together; close it, or read the file yourself.", basename(path))
+  }
+  withCallingHandlers(utils::read.csv(path, sep = sep, colClasses = "character", check.names = FALSE, na.strings = character(), fileEncoding = "UTF-8-BOM", stringsAsFactors = FALSE), warning = open_quote)
+}
+
+# read.csv() ends at bytes that are not UTF-8, breaks longer rows in two, and takes a first column without a name for names of rows.
+check_file <- function(path, sep) {
+  bytes <- readBin(path, "raw", min(4, file.size(path)))
+  if (any(bytes == 0) || any(!validUTF8(readLines(path, warn = FALSE)))) abort_miv("bad_file", "`%s` is not in UTF-8; save it as CSV UTF-8, or read it yourself, `read.csv(..., fileEncoding = \"latin1\")`.", basename(path))
+  fields <- utils::count.fields(path, sep, quote = "\"", comment.char = "")
+  first <- fields[!is.na(fields)][1]                                       # NA: lines within an entry
+  longer <- which(fields > first)
+  if (length(longer)) abort_miv("bad_file", "%s row%s of `%s` %s more columns than the %d names (line %d has %d); look for marks inside entries that are not quoted.", big_number(length(longer)), plural(length(longer)),
+                                basename(path), if (length(longer) == 1) "has" else "have", first, longer[1], fields[longer[1]])
+  invisible(path)
 }
 
 # The mark that stands most often in the line of names.
@@ -153,7 +173,10 @@ read_asked <- function(data, roles, numbers, categories, missing_values, decimal
   check_choice(unreadable, c("stop", "missing"), "unreadable")
   if (!is.null(decimal)) check_choice(decimal, c(".", ","), "decimal")
   named <- if (is.list(missing_values)) names(missing_values)
+  if (is.list(missing_values) && (is.null(named) || any(!nzchar(named)))) abort_miv("bad_argument", "A list of `missing_values` is named by column, `list(age = -99)`; a vector is for all columns.")
   for (name in named) check_column(name, data)
+  both <- intersect(asked_columns(numbers, "numbers", data), asked_columns(categories, "categories", data))
+  if (length(both)) abort_miv("bad_argument", "`%s` is named in `numbers` and in `categories`; it can be one of the two.", both[1])
   list(use = column_uses(roles, data), numbers = asked_columns(numbers, "numbers", data), categories = asked_columns(categories, "categories", data),
        missing = function(name) if (is.list(missing_values)) missing_values[[name]] else missing_values, decimal = decimal, unreadable = unreadable)
 }
@@ -192,10 +215,9 @@ role_columns <- function(spec) {
 
 # list(data, record)
 convert_columns <- function(data, asked) {
-  changes <- lapply(names(data), function(name) convert_column(data[[name]], name, asked))
-  names(changes) <- names(data)
-  for (name in names(changes)) if (!is.null(changes[[name]]$value)) data[[name]] <- changes[[name]]$value
-  record <- do.call(rbind, c(list(empty_record()), lapply(names(changes), function(name) changes[[name]]$record)))
+  changes <- Map(function(i, name) convert_column(data[[i]], name, asked), seq_along(data), names(data))     # by place: names may stand twice
+  for (i in seq_along(changes)) if (!is.null(changes[[i]]$value)) data[[i]] <- changes[[i]]$value
+  record <- do.call(rbind, c(list(empty_record()), lapply(unname(changes), `[[`, "record")))
   list(data = data, record = record)
 }
 

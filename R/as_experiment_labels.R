@@ -1,7 +1,8 @@
 # Columns with value labels, as haven reads them. The class is attributes only, so that haven itself is not needed.
 
+# Hmisc's "labelled" may be a factor, which has no value labels.
 is_labelled <- function(x) {
-  inherits(x, c("haven_labelled", "labelled")) || (!is.factor(x) && !is.null(attr(x, "labels", exact = TRUE)) && !is.null(names(attr(x, "labels", exact = TRUE))))
+  !is.factor(x) && (inherits(x, c("haven_labelled", "labelled")) || (!is.null(attr(x, "labels", exact = TRUE)) && !is.null(names(attr(x, "labels", exact = TRUE)))))
 }
 
 # list(value, note, tagged)

@@ -8,7 +8,7 @@ kNo <- c("no", "false")
 # list(value, note), or NULL where the text stays as it is.
 convert_text <- function(text, name, use, asked) {
   plain <- trimws(text, whitespace = "[\\h\\v]")
-  plain[tolower(plain) %in% kBlankWords | plain %in% as.character(asked$missing(name))] <- NA
+  plain[tolower(plain) %in% kBlankWords | means_missing(plain, asked$missing(name), asked$decimal)] <- NA
   if (use %in% c("strata", "cluster")) return(list(value = plain))
   seen <- unique(plain[!is.na(plain)])
   if (length(seen) == 0) return(list(value = plain))
@@ -22,6 +22,16 @@ convert_text <- function(text, name, use, asked) {
   numeric <- mean(plain[!is.na(plain)] %in% seen[!odd])
   if (use != "arm" && numeric >= 0.8) return(kept_as_text(text, plain, sprintf("`%s` stays text: %s are not numbers, %s.", name, of_entries(plain, seen[odd]), examples_of(seen[odd]))))
   list(value = plain)
+}
+
+# Numbers are told by their value: -99 is "-99.0" too.
+means_missing <- function(plain, values, decimal) {
+  if (length(values) == 0) return(logical(length(plain)))
+  numbers <- suppressWarnings(as.numeric(values))
+  seen <- unique(plain[!is.na(plain)])
+  read <- read_numbers(seen, decimal)$value
+  if (is.null(read)) read <- suppressWarnings(as.numeric(seen))
+  plain %in% c(as.character(values), seen[read %in% numbers[!is.na(numbers)]])
 }
 
 # Blanks still become missing; a column that is not changed at all is only spoken of.
@@ -74,6 +84,7 @@ read_numbers <- function(seen, decimal = NULL) {
   if (!is.null(mark$trouble)) return(mark)
   value <- rep(NA_real_, length(seen))
   value[like] <- number_with(bare[like], mark$mark)
+  value[is.infinite(value)] <- NA                                          # 1e400 is more than a number can hold
   trouble <- unit_trouble(value, seen, percent, currency)
   if (!is.null(trouble)) return(list(trouble = trouble))
   list(value = value, note = c(mark$note, if (any(percent & like)) "percent signs dropped", if (any(nzchar(currency) & like)) "currency signs dropped"))
@@ -83,7 +94,8 @@ currency_of <- function(bare) {
   at <- regexpr(kCurrency, bare)
   out <- rep("", length(bare))
   out[at > 0] <- regmatches(bare, at)
-  sub("US\\$|USD", "$", out)
+  signs <- c("US$" = "$", USD = "$", EUR = "\u20ac", GBP = "\u00a3")
+  ifelse(out %in% names(signs), signs[out], out)
 }
 
 # Thousands told apart by a mark that cannot be anything else.
@@ -108,7 +120,7 @@ decimal_mark <- function(bare, seen, decimal) {
   if (any(point) && any(comma)) return(two_marks(seen, point, comma))
   if (!any(point) && !any(comma) && any(open_comma) && any(open_point)) return(two_marks(seen, open_point, open_comma))
   if (any(comma)) return(list(mark = ",", note = "decimal commas"))
-  list(mark = ".", note = if (any(open_comma)) "commas taken for thousands")
+  list(mark = ".", note = if (any(open_comma)) "commas taken for thousands" else if (any(open_point) && !any(point)) "points before three digits taken for decimal points")
 }
 
 two_marks <- function(seen, point, comma) {

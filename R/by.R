@@ -8,10 +8,17 @@ read_by <- function(by, data) {
   if (is_formula(by) && length(by) == 2 && is_call_to(by[[2]], "*")) {
     abort_miv("bad_by", "`by = ~ %s`: crossed groups are written with a plus, `~ %s`.", deparse_one(by[[2]]), gsub(" * ", " + ", deparse_one(by[[2]]), fixed = TRUE))
   }
-  roles <- read_roles(by, "by", data)
+  roles <- lapply(read_roles(by, "by", data), by_days, data = data)
   names <- vapply(roles, by_label, "")
   if (anyDuplicated(names)) abort_miv("duplicated_variable", "`%s` stands twice in `by`; name it once.", names[duplicated(names)][1])
   stats::setNames(roles, names)
+}
+
+# Other roles read days as numbers; groups are called by the day.
+by_days <- function(role, data) {
+  if (!identical(role$expr, call("as.numeric", as.name(role$label))) || !is_whole_date(.subset2(data, role$label))) return(role)
+  role[c("expr", "plain")] <- list(as.name(role$label), TRUE)
+  role
 }
 
 # I(age > 40) is called age > 40.
@@ -33,11 +40,15 @@ read_groups <- function(by, recipe, formula, data) {
 }
 
 group_values <- function(x, label) {
-  if (is.factor(x) || is.logical(x)) return(x)
+  if (is.factor(x)) return(if (anyNA(levels(x))) factor(x, exclude = NA) else x)
+  if (is.logical(x) || is_whole_date(x)) return(x)
   x <- if (inherits(x, c("Date", "POSIXct"))) as.numeric(x) else plain_vector(x)
   if (is.numeric(x) || is.character(x)) return(x)
   abort_miv("bad_by", "`%s` (by) is of class `%s`; groups are told by numbers, logicals, a factor or text.", label, class(x)[1])
 }
+
+# Days as they are written are days; parts of days would be written alike.
+is_whole_date <- function(x) inherits(x, "Date") && all(unclass(x) == floor(unclass(x)), na.rm = TRUE)
 
 # Levels that occur, in their natural order.
 natural_levels <- function(x) if (is.factor(x)) factor(levels(x), levels(x)) else sort(unique(x[!is.na(x)]), method = "radix")
@@ -63,15 +74,20 @@ check_groups <- function(cells, names) {
 
 kKeyTaken <- c("outcome", "fit", "term", "estimate", "std.error", "statistic", "p.value", "conf.low", "conf.high", "nobs", "n_clusters", "first_stage_F", "exposure",
                "negative_weight", "negative_share", "control_mean", "control_sd", "r.squared", "adj.r.squared", "sigma", "df.residual", "over_identified", "path", "vcov",
-               "effective_F", "cell", "n", "share", "weight", "effect", "ratio", "spec", "guarantee", "lower", "upper", "group")
+               "effective_F", "cell", "n", "share", "weight", "effect", "ratio", "spec", "guarantee", "lower", "upper", "group", "p.romano.wolf", "p.holm", "rows", "reason", "conf.level",
+               "weight.std.error", "weight.low", "weight.high", "effect.low", "effect.high", "weight_down", "weight_at", "weight_up", "test", "df1", "df2", "says")
 
-as_key_names <- function(names) ifelse(names %in% kKeyTaken, paste0("by_", names), names)
+as_key_names <- function(names) {
+  taken <- names %in% kKeyTaken
+  for (i in which(taken)) while (names[i] %in% c(kKeyTaken, names[-i])) names[i] <- paste0("by_", names[i])
+  names
+}
 
 value_text <- function(x) if (is.numeric(x)) number_label(x) else as.character(x)
 
 # Comparisons with the group's own values, as a user would write them in `subset`.
 cell_condition <- function(roles, key, i) {
-  parts <- Map(function(role, value) call("==", role$expr, if (is.factor(value)) as.character(value) else value), roles, key[i, , drop = FALSE])
+  parts <- Map(function(role, value) call("==", role$expr, if (is.factor(value)) as.character(value) else as.vector(unclass(value))), roles, key[i, , drop = FALSE])
   Reduce(function(left, right) call("&", left, right), unname(parts))
 }
 
@@ -187,7 +203,7 @@ missing_group_words <- function(lost) paste(sprintf("`%s` (by) is missing in %s 
 #'   V, one matrix for each row.
 #' @section Errors: `miv_error_no_groups` where the set has none or one, `miv_error_overlap` where people are in several groups,
 #'   `miv_error_too_few_clusters` where V has no inverse,
-#'   `miv_error_different_data`.
+#'   `miv_error_different_data`, `miv_error_several_units` where fits are clustered by different variables and `vcov` is not given.
 #' @examples
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
 #'                               signal = 5, arm = ~ told)
@@ -199,6 +215,7 @@ equal_effects <- function(fits, vcov = NULL) {
   check_set(fits)
   check_same_data(fits)
   fits <- like_set(fits, each_fit(fits, with_vcov, vcov = vcov))
+  check_same_clusters(fits)
   outcome <- vapply(unclass(fits), outcome_of, "")
   tests <- lapply(unique(outcome), function(y) equal_in(unclass(fits)[outcome == y]))
   out <- do.call(rbind, lapply(tests, `[[`, "table"))
@@ -217,6 +234,14 @@ check_same_data <- function(fits) {
   same <- vapply(fits, function(fit) identical(fit$data, fits[[1]]$data), NA)
   if (all(same)) return(invisible(fits))
   abort_miv("different_data", "`%s` was fitted on other data than `%s`, so that people cannot be matched by row; fit all on one data frame, with `subset =` where they differ.", names(fits)[!same][1], names(fits)[1])
+}
+
+# The covariance between groups is that of one clustering.
+check_same_clusters <- function(fits) {
+  clusters <- vapply(unclass(fits), function(fit) if (length(fit$vcov_kind$cluster)) quote_names(fit$vcov_kind$cluster) else "nothing", "")
+  other <- which(clusters != clusters[1])
+  if (length(other) == 0) return(invisible(fits))
+  abort_miv("several_units", "`%s` is clustered by %s and `%s` by %s, and the test needs one covariance for all; give it, `vcov = ~ cluster`.", names(fits)[1], clusters[1], names(fits)[other[1]], clusters[other[1]])
 }
 
 equal_in <- function(fits) {

@@ -40,7 +40,7 @@ is_set <- function(x) inherits(x, "miv_set")
 #'
 #' @param ... Fits of [miv()], [tsls()], [ols()] and so on, or sets of them; names become those of the set, `(1)`, `(2)` where there are none.
 #' @return A `miv_set`: a named list of fits. `attr(fits, "key")` is the data frame of what the names mean, one row per fit.
-#' @section Errors: `miv_error_not_a_fit` where something else is among the arguments, `miv_error_duplicated_name`.
+#' @section Errors: `miv_error_not_a_fit` where something else is among the arguments, `miv_error_duplicated_name`, `miv_error_unknown_fit` and `miv_error_no_fits` (of `[`).
 #' @seealso [adjust_p()] for p values of several outcomes together, [equal_effects()] for subgroups.
 #' @examples
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
@@ -112,6 +112,7 @@ bind_filled <- function(frames) {
   if (missing(i)) return(x)
   at <- if (is.character(i)) match(i, names(x)) else seq_along(x)[i]
   if (anyNA(at)) abort_miv("unknown_fit", "`%s` is not a fit of the set.%s", as.character(i)[is.na(at)][1], suggest_name(as.character(i)[is.na(at)][1], names(x)))
+  if (length(at) == 0) abort_miv("no_fits", "No fit of the %d is chosen; a set has at least one.", length(x))
   new_set(stats::setNames(lapply(at, function(j) x[[j]]), names(x)[at]), unrowed(set_key(x)[at, , drop = FALSE]), attr(x, "by"), attr(x, "left_out"), attr(x, "missing"))
 }
 

@@ -179,6 +179,7 @@ test_that("what cannot be tested together is refused", {
   expect_error(adjust_p(lm(mpg ~ wt, mtcars)), class = "miv_error_not_a_fit")
   expect_error(adjust_p(fits, "bonferroni"), class = "miv_error_unknown_method")
   expect_error(adjust_p(fits, null = 1:2), class = "miv_error_bad_null")
+  expect_error(adjust_p(fits, null = 1e200), class = "miv_error_bad_null")
   expect_error(adjust_p(fits, sed = 1), "Did you mean `seed`", class = "miv_error_unknown_argument")
   expect_error(adjust_p(c(fits[[1]], tsls(y1 ~ w | x ~ z, families(200)))), class = "miv_error_different_data")
   d <- families()

@@ -307,3 +307,51 @@ test_that("arguments of info_experiment() pass on, expressions see the converted
   expect_identical(experiment$arm$base, "FALSE")
   expect_close(coef(miv(outcome ~ 1, experiment))[1], 100 * coef(miv(outcome ~ 1, describe(d, probability = 0.5)))[1], 1e-10)
 })
+
+test_that("numbers in `missing_values` are found in text however they are written", {
+  d <- clean_survey()
+  d$prior <- paste0(abs(d$prior), "%")
+  d$prior[1:4] <- c("-99.0", "\u221299", "-99%", "-99")
+  expect_identical(which(is.na(read(d, missing_values = -99)$data$prior)), 1:4)
+  d$pay <- rep(c("100000", "3", "4"), length.out = nrow(d))
+  expect_identical(sum(is.na(read(d, missing_values = list(prior = -99, pay = 1e5))$data$pay)), 200L)
+})
+
+test_that("a factor with Hmisc's label stays a factor, and of two columns with one name both are converted", {
+  d <- clean_survey()
+  d$sex <- structure(factor(ifelse(d$female, "f", "m")), class = c("labelled", "factor"), label = "Sex")
+  expect_identical(read(d)$data$sex, d$sex)
+  d$u <- as.character(seq_len(nrow(d)))
+  d$v <- as.character(rev(seq_len(nrow(d))))
+  names(d)[names(d) == "v"] <- "u"
+  read <- read(d)$data
+  expect_identical(read[[8]], as.numeric(seq_len(nrow(d))))
+  expect_identical(read[[9]], as.numeric(rev(seq_len(nrow(d)))))
+})
+
+test_that("one currency in two spellings, numbers too large, points that stand before three digits only", {
+  expect_identical(numbers("5 EUR", "6 \u20ac")$value, c(5, 6))
+  expect_identical(numbers("GBP 5", "\u00a36")$value, c(5, 6))
+  expect_identical(numbers("1e400", "3")$value, c(NA, 3))
+  expect_match(numbers("\u20ac1.500", "\u20ac900")$note, "points before three digits", all = FALSE)
+  expect_null(numbers("1.500", "2.5")$note)
+})
+
+test_that("files that read.csv() would shift, break or cut short are refused", {
+  d <- clean_survey()
+  lines <- capture.output(utils::write.csv(d, row.names = FALSE, quote = FALSE))
+  refused <- function(lines, words) {
+    file <- tempfile(fileext = ".csv")
+    on.exit(unlink(file))
+    writeLines(lines, file, useBytes = TRUE)
+    expect_error(read(file), words, class = "miv_error_bad_file")
+  }
+  refused(character(), "empty")
+  refused(c(lines[1:50], sub("^", "\"", lines[51]), lines[-(1:51)]), "never closed")
+  expect_error(read(tempdir()), "is a folder", class = "miv_error_no_file")
+  expect_error(read(d, missing_values = list(-99)), "named by column", class = "miv_error_bad_argument")
+  expect_error(read(d, numbers = ~ age, categories = ~ age), "`age` is named in", class = "miv_error_bad_argument")
+  refused(c(lines[1], paste0(lines[-1], ",")), "600 rows.*line 2 has 7")
+  refused(c(lines[1:50], paste0(lines[51], ",x,y"), lines[-(1:51)]), "1 row of .* has more columns than the 6 names")
+  refused(c(lines[1:50], sub("^[^,]*", "\xe9", lines[51], useBytes = TRUE), lines[-(1:51)]), "not in UTF-8")
+})

@@ -161,3 +161,40 @@ test_that("cautions of one fit among several say which", {
   experiment <- told_experiment(d)
   expect_warning(miv(y ~ age, experiment, by = ~ I(age > 45)), "In `age > 45 = TRUE`", class = "miv_warning_weak_first_stage")
 })
+
+test_that("a level NA of a factor is a missing value, and days are called as days", {
+  d <- random_rows()
+  d$gone <- addNA(factor(ifelse(d$k == 1, NA, d$k)))
+  expect_message(fits <- tsls(y ~ w | x ~ z, d, by = ~ gone), sprintf("missing in %d rows", sum(d$k == 1)), class = "miv_message_missing_group")
+  expect_null(attr(fits, "left_out"))
+  d$day <- as.Date("2024-01-01") + (d$h == "x")
+  fits <- tsls(y ~ w | x ~ z, d, by = ~ day)
+  expect_identical(names(fits), c("day = 2024-01-01", "day = 2024-01-02"))
+  expect_identical(coef(fits[[2]]), coef(tsls(y ~ w | x ~ z, d, subset = h == "x")))
+  expect_identical(tidy(fits)$day[1], as.Date("2024-01-01"))
+  expect_output(print(fits), "2024-01-02")
+  expect_identical(fits[[1]]$call$subset, quote(day == 19723))     # a plain number, which other languages take too
+  d$day <- d$day + 0.5 * (d$k == 1)
+  expect_identical(sum(vapply(quietly(tsls(y ~ w | x ~ z, d, by = ~ day)), nobs, 0)), as.numeric(nobs(tsls(y ~ w | x ~ z, d))))
+})
+
+test_that("no variable of `by` is hidden by a column of a result, or by another variable", {
+  d <- random_rows()
+  d$statistic <- d$by_statistic <- d$p.holm <- d$rows <- as.numeric(d$h == "x")
+  d$by_statistic <- d$k > 1
+  fits <- quietly(tsls(y ~ w | x ~ z, d, by = ~ statistic + by_statistic))
+  expect_identical(names(tidy(fits))[1:3], c("by_by_statistic", "by_statistic", "term"))
+  expect_identical(names(adjust_p(tsls(y ~ w | x ~ z, d, by = ~ p.holm), "holm"))[1], "by_p.holm")
+  d$rows[1:3] <- 7
+  fits <- suppressWarnings(quietly(tsls(y ~ w | x ~ z, d, by = ~ rows)))
+  expect_output(print(fits), "by_rows = 7` (3 rows)", fixed = TRUE)
+})
+
+test_that("equal_effects() of fits with different clusters asks for one covariance", {
+  d <- random_rows()
+  fits <- c(a = tsls(y ~ w | x ~ z, d, subset = h == "x", vcov = ~ g), b = tsls(y ~ w | x ~ z, d, subset = h == "y"))
+  expect_error(equal_effects(fits), "`a` is clustered by `g` and `b` by nothing", class = "miv_error_several_units")
+  expect_error(equal_effects(fits[2:1]), class = "miv_error_several_units")
+  expect_equal(equal_effects(fits, vcov = ~ g)$statistic, equal_effects(fits[2:1], vcov = ~ g)$statistic)
+  expect_error(fits[0], class = "miv_error_no_fits")
+})
