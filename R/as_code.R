@@ -25,8 +25,9 @@ kCodeLanguages <- c("stata", "fixest")
 #' and uses t; with `vce(robust)` it is HC1, without it HC0; `vce(cluster g)` with `small` has G/(G-1) (n-1)/(n-k). Fixed effects enter as
 #' dummies, `i.region`; where Stata counts other coefficients than the fit (effects within clusters, several effects), and for several ways of
 #' clustering, the last lines display the fit's standard error. `"HC2"` and `"HC3"` come from `regress` on the first stage's fit.
-#' Weights are `aweight`s. Columns whose names Stata does not take are renamed. R functions without a counterpart there are computed in
-#' the R lines, with a warning.
+#' Weights are `aweight`s. Columns whose names Stata does not take are renamed. What has no counterpart there
+#' is computed in the R lines, with a warning: R functions, columns with empty text (missing in Stata), and gaps that are 0 only in the 15 digits
+#' of the text file, or only in R.
 #'
 #' A covariance given as a function or a matrix becomes HC1, with a warning and a comment.
 #'

@@ -28,7 +28,10 @@ new_stata <- function(plan) {
   state
 }
 
-column_kind <- function(x) if (is.character(x) || is.factor(x)) "text" else if (is_numeric_like(x) || is.logical(x)) "number" else "other"
+# Empty text is a value in R and a missing one in Stata.
+column_kind <- function(x) if (has_empty_text(x)) "other" else if (is.character(x) || is.factor(x)) "text" else if (is_numeric_like(x) || is.logical(x)) "number" else "other"
+
+has_empty_text <- function(x) (is.character(x) || is.factor(x)) && "" %in% x
 
 stata_new <- function(state, name) {
   made <- stata_name(name, state$taken)
@@ -220,8 +223,17 @@ stata_told <- function(step, state) {
 }
 
 gap_words <- function(step, state) {
+  if (file_moves_ties(step$expr, state)) return(computed_value(step$expr, state, step$name))
   sides <- lapply(as.list(step$expr)[-1], function(side) stata_value(side, state, deparse_one(side)))
   word(sprintf("%s - %s", bracketed(sides[[1]], 5), bracketed(sides[[2]], 6)), 5)
+}
+
+# write.csv() keeps 15 digits, fewer than R: 0.1 + 0.2 less 0.3 is not 0, and would be 0 there. The gap itself keeps its sign.
+file_moves_ties <- function(expr, state) {
+  columns <- as.list(state$frame[columns_in(expr, state)])
+  written <- lapply(columns, function(x) if (is.double(x)) signif(unclass(x), 15) else x)
+  sides <- function(columns) sign(eval(expr, columns, topenv()))
+  tryCatch(!identical(as.numeric(sides(columns)), as.numeric(sides(written))), error = function(e) FALSE)
 }
 
 # The body of a function of one expression; else its values come from R.

@@ -83,7 +83,7 @@ stata_operator <- function(head, args, expr, state) {
 stata_call <- function(head, args, expr, state) {
   n <- length(args)
   plain <- is.null(names(args)) || all(names(args) == "")
-  if (!plain && !head %in% c("ifelse", "log")) stop_untranslated(expr)
+  if (!plain && !(head == "log" && named_in_order(names(args), c("x", "base")))) stop_untranslated(expr)
   inner <- function(i) number_word(args[[i]], state)$text
   if (head %in% names(kStataFunctions) && n == (if (head %in% c("pmin", "pmax")) n else 1)) {
     return(word(sprintf("%s(%s)", kStataFunctions[[head]], paste(vapply(seq_len(n), inner, ""), collapse = ", "))))
@@ -103,8 +103,10 @@ stata_call <- function(head, args, expr, state) {
     stop_untranslated(expr))
 }
 
+# Arguments given by name stand where they would without one.
+named_in_order <- function(names, formals) all(names == "" | names == formals[seq_along(names)])
+
 stata_cond <- function(args, expr, state) {
-  if (!is.null(names(args)) && any(names(args) != "")) stop_untranslated(expr)
   choices <- lapply(args[-1], stata_words, state = state)
   text <- vapply(choices, `[[`, NA, "text_valued")
   if (any(text) != all(text)) stop_untranslated(expr)

@@ -203,3 +203,16 @@ test_that("a computed arm keeps its brackets", {
     expect_same_stata(fit, d, format(arm))
   }
 })
+
+test_that("arguments by name, empty text, and gaps that the file's 15 digits would close", {
+  d <- coded_data()
+  d$empty <- ifelse(d$town == "York", "", d$town)
+  for (formula in list(y ~ log(base = 2, x = age + 10), y ~ log(age + 10, base = 2), y ~ log(x = age + 10), y ~ empty, y ~ 1 | empty)) {
+    expect_same_stata(quietly(miv(formula, told_experiment(d))), d, deparse(formula))
+  }
+  expect_same_stata(quietly(miv(y ~ age, told_experiment(d), vcov = CR(~ empty + group, "CR0"))), d, "clusters with empty text")
+  d$prior[seq(1, nrow(d), 3)] <- 0.1 + 0.2
+  experiment <- quietly(info_experiment(d, belief = ~post, prior = ~prior, signal = 0.3, arm = ~told))
+  expect_warning(as_code(quietly(miv(y ~ age, experiment)), "stata"), class = "miv_warning_computed_in_r")
+  expect_same_stata(quietly(miv(y ~ age, experiment)), d, "tie")
+})
