@@ -37,7 +37,7 @@ kAdjustments <- c("romano-wolf", "holm")
 #' @param R Number of draws.
 #' @param seed A whole number, or `NULL` for one from R's generator.
 #' @param null Effect under the null hypothesis: one number for all, or one for each fit.
-#' @param scheme As in [resample()]; `NULL`: `"wild"` where the fits are clustered, else `"pairs"`.
+#' @param scheme As in [resample()]; `NULL`: `"wild"`, or `"pairs"` where a fit has several beliefs, none, or more than 8 instruments.
 #' @param cluster One-sided formula of the clusters to draw. `NULL`: those of the fits, which must then be the same in all.
 #' @param points Of the wild bootstrap: `"rademacher"` or `"webb"`.
 #' @param ... Nothing: misspelt arguments are refused here.
@@ -127,9 +127,10 @@ joint_request <- function(fits, scheme, R, seed, points, cluster) {
   request
 }
 
+# The wild bootstrap studentises every draw and imposes the null, so that a first stage that is not overwhelming leaves its p values alone.
 joint_scheme <- function(fits, cluster) {
-  clustered <- !is.null(cluster) || all(vapply(unclass(fits), function(fit) length(fit$vcov_kind$cluster) > 0, NA))
-  if (clustered && all(vapply(unclass(fits), function(fit) length(fit$beliefs) == 1, NA))) "wild" else "pairs"
+  can <- vapply(unclass(fits), function(fit) length(fit$beliefs) == 1 && length(fit$instruments) %in% 1:8, NA)
+  if (all(can)) "wild" else "pairs"
 }
 
 # Units of all fits together, numbered by first appearance among the rows that are in any of them: list(index: ids of all rows of the data, count, ...; label).

@@ -299,6 +299,13 @@ count_answers <- function(data, name, is, words) {
   sprintf("%s %s", big_number(n), sprintf(words, name))
 }
 
+# A code is further from the others than they are spread; a negative one among values that are none is apart however near.
+lies_apart <- function(code, others) {
+  if (code < 0 && min(others) >= 0) return(TRUE)
+  width <- max(others) - min(others)
+  if (code < 0) code < min(others) - max(width, 1) else code > max(others) + max(width, abs(max(others)))
+}
+
 kMissingCodes <- c(-9, -77, -88, -97, -98, -99, -997, -998, -999, -9999, 99, 999, 9999, 99999)
 
 # Codes that lie apart from every other value of a numeric role.
@@ -308,7 +315,7 @@ warn_missing_codes <- function(data, asked) {
     if (!is.numeric(x)) next
     others <- x[is.finite(x) & !x %in% kMissingCodes]
     if (length(others) == 0) next
-    codes <- Filter(function(code) any(x == code, na.rm = TRUE) && if (code < 0) min(others) >= 0 else code > 2 * max(others), kMissingCodes)
+    codes <- Filter(function(code) any(x == code, na.rm = TRUE) && lies_apart(code, others), kMissingCodes)
     for (code in codes) {
       warn_miv("missing_code", "`%s` (%s) has %s value%s of %s, apart from all others (%s to %s); if it means missing give `missing_values = %s`.", name, asked$use[[name]], big_number(sum(x == code, na.rm = TRUE)),
                plural(sum(x == code, na.rm = TRUE)), number_label(code), format(min(others)), format(max(others)), number_label(code))

@@ -41,7 +41,7 @@ read_people <- function(experiment, sources) {
   position <- match(experiment$arm$informed, experiment$arm$levels)
   strata <- length(experiment$roles$strata) > 0
   list(arm = arm, arms = experiment$arm$informed, values = codes$values, position = position, gaps = gaps, operands = operands,
-       sides = sides_present(experiment), centred = strata || length(position) > 1 || !is.null(experiment$probability),
+       patterns = side_patterns(experiment), centred = strata || length(position) > 1 || !is.null(experiment$probability),
        several = length(position) > 1, probability = known_probability(experiment, sources), base = experiment$arm$base)
 }
 
@@ -139,7 +139,7 @@ own_levels <- function(name, atoms, people) {
 
 # One dummy per side (or pattern of sides, with several informed arms), the first one left to the constant.
 side_levels <- function(people) {
-  grid <- side_grid(people$sides)
+  grid <- people$patterns
   stem <- if (people$several) ".pattern" else ".side"
   lapply(seq_len(nrow(grid))[-1], function(i) {
     atoms <- lapply(seq_along(people$arms), function(a) atom_side_is(a - 1L, grid[i, a]))
@@ -147,10 +147,19 @@ side_levels <- function(people) {
   })
 }
 
-# Every combination of the sides that occur, one column per informed arm.
-side_grid <- function(sides) {
-  grid <- expand.grid(sides)
+kGridPatterns <- 81   # of four informed arms; beyond, combinations are too many to list
+
+# Combinations of the sides that occur, one column per informed arm, in ascending order: all of them where they are few, else those that people have.
+side_patterns <- function(experiment) {
+  sides <- sides_present(experiment)
+  grid <- if (prod(lengths(sides)) <= kGridPatterns) expand.grid(sides) else patterns_seen(experiment)
   grid[do.call(order, unname(as.list(grid))), , drop = FALSE]
+}
+
+patterns_seen <- function(experiment) {
+  sides <- as.data.frame(lapply(experiment$arm$informed, function(arm) sign(gap_values(experiment, arm))[complete_rows(experiment)]))
+  code <- Reduce(function(code, side) 3 * code + side + 1, sides, 0)
+  sides[!duplicated(code), , drop = FALSE]
 }
 
 arm_columns <- function(people) {

@@ -125,12 +125,11 @@ kept_rows <- function(x, fit) if (is.null(fit$na.action)) x else x[-fit$na.actio
 side_or_arm <- function(name, experiment, people) {
   if (name == ".arm") return(factor(experiment$arm$levels[arm_index(experiment)], experiment$arm$levels))
   sides <- lapply(experiment$arm$informed, function(arm) sign(gap_values(experiment, arm)))
-  side_factor(sides, people$sides)
+  side_factor(sides, people$patterns)
 }
 
 # "1", or "-1,1" for the sides of two informed arms; the levels are those that can occur.
-side_factor <- function(sides, present) {
-  grid <- side_grid(present)
+side_factor <- function(sides, grid) {
   factor(do.call(paste, c(sides, sep = ",")), levels = do.call(paste, c(unname(as.list(grid)), sep = ",")))
 }
 

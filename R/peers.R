@@ -13,7 +13,7 @@
 #' | clubSandwich | `vcovCR()`, `coef_test()`, with `cluster =` labels of the people kept | |
 #' | lmtest | `coeftest()`, `coefci()`, `waldtest()` | `vcov. =` a matrix, function, type, formula, [CR()] |
 #' | car | `linearHypothesis()`, `deltaMethod()`, `Anova()` | `vcov. =` a matrix or function |
-#' | marginaleffects | `avg_slopes()`, `avg_comparisons()`, `avg_predictions()`, `hypotheses()` | `vcov =` a type, matrix, cluster formula |
+#' | marginaleffects | `avg_slopes()`, `avg_comparisons()`, `avg_predictions()`, `hypotheses()` | `vcov =` a type (`"HC0"` to `"HC3"`), matrix, cluster formula |
 #' | insight, parameters, performance | `model_parameters()`, `get_data()`, `find_formula()`, ... | `vcov =` as in [miv()]; `vcov_args` for sandwich's |
 #' | emmeans | `emmeans()`, `emtrends()`, `contrast()` | `vcov. =` as in [miv()] |
 #' | texreg | `screenreg()`, `texreg()`, `htmlreg()` | `vcov =` as in [miv()], given to `extract()` |
@@ -29,11 +29,14 @@
 #'   emmeans, texreg and gtsummary take them from the fit. car's F tests have n - k, and marginaleffects the normal distribution:
 #'   `avg_slopes(fit, df = fit$df_inference)`.
 #'   A covariance that comes as a matrix or function has n - k everywhere, except where it is the fit's own.
-#' - **modelsummary's `vcov`** is a type (`"HC1"`), a matrix, a function, a cluster formula, or a named list of these.
+#' - **modelsummary's `vcov`** is a type (`"HC1"`), a matrix, a function, a cluster formula, or a named list of these. For CR2 and the like write
+#'   `vcov = function(x) vcov(x, CR(~ village, "CR2"))`.
+#' - **R2.** ours is ivreg's, about the mean with the outcome's own residuals; `fixest::etable()` shows that of its second stage, another number.
 #' - **modelsummary's `~ village`** is `sandwich::vcovCL()` with its default, HC0 times G / (G - 1): not CR1, which has (n - 1) / (n - k) besides. For CR1 write
 #'   `vcov = function(x) vcov(x, ~ village)`, or fit with it: `update(fit, vcov = ~ village)`.
 #' - **modelsummary's `"iid"`** (`"classical"`, ...) means the errors that a model has, whatever they are; for a fit with others a warning
-#'   (`miv_warning_mislabelled_errors`) says so. `vcov = list("CR1 by village" = vcov(fit))` labels the fit's own,
+#'   (`miv_warning_mislabelled_errors`) says so, unless the type stands in a list under
+#'   another name, which is then all that modelsummary tells: never put these words into a named list. `vcov = list("CR1 by village" = vcov(fit))` labels the fit's own,
 #'   `vcov = list("iid" = vcov(fit, "iid"))` gives the others.
 #' - **Rows below the table** (First-stage F, 95% AR set) are those of the fit's covariance. Where modelsummary shows another one, a row "F and AR set under"
 #'   names it; `update(fit, vcov = )` changes all of them together.

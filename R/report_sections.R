@@ -27,7 +27,9 @@ head_parts <- function(page) {
 }
 
 outcomes_lead <- function(page) {
-  paragraph(sprintf("%d outcomes of one experiment, each on its own complete people.", length(page$fits)), class = "lead")
+  key <- attr(page$set, "key")
+  grouped <- !is.null(key) && !identical(names(key), "outcome")
+  paragraph(sprintf("%d %s of one experiment, each on its own complete people.", length(page$fits), if (grouped) "fits" else "outcomes"), class = "lead")
 }
 
 capital <- function(text) paste0(toupper(substr(text, 1, 1)), substring(text, 2))

@@ -89,7 +89,7 @@ check_numeric <- function(x, label, role) {
   }
   if (is.numeric(x) || is.logical(x)) return(invisible(x))
   odd <- not_numbers(x)
-  cure <- if (is.factor(x)) "convert it with `as.numeric(as.character())`" else "convert it with `as.numeric()`"
+  cure <- if (!is.factor(x)) "convert it with `as.numeric()`" else if (anyNA(suppressWarnings(as.numeric(levels(x))))) "give the labels their numbers, or name it in `numbers =` of as_experiment()" else "convert it with `as.numeric(as.character())`"
   if (length(odd) == 0) {
     abort_miv("not_numeric", "`%s` (%s) is of class `%s` in all %d rows where numbers are due; %s.", label, role, class(x)[1], length(x),
               cure)

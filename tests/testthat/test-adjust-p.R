@@ -206,3 +206,11 @@ test_that("four true nulls are rejected in about 5 percent of families, by both"
   expect_lt(mean(any_false[2, ]), 0.08)
   expect_gt(mean(any_false[3, ]), 0.08)
 })
+
+test_that("drawn is the wild bootstrap unless a fit cannot have it", {
+  experiment <- info_experiment(inflation_survey, belief = ~posterior, prior = ~prior, signal = 5, arm = ~told)
+  fits <- miv(c(pay_claim, age) ~ 1, experiment)
+  expect_identical(attr(adjust_p(fits, R = 99, seed = 1), "scheme"), "wild")
+  two <- tsls(c(pay_claim, age) ~ 1 | c(posterior, prior) ~ told + I(told * prior), inflation_survey)
+  expect_identical(attr(suppressWarnings(adjust_p(two, R = 99, seed = 1)), "scheme"), "pairs")
+})

@@ -355,3 +355,12 @@ test_that("files that read.csv() would shift, break or cut short are refused", {
   refused(c(lines[1:50], paste0(lines[51], ",x,y"), lines[-(1:51)]), "1 row of .* has more columns than the 6 names")
   refused(c(lines[1:50], sub("^[^,]*", "\xe9", lines[51], useBytes = TRUE), lines[-(1:51)]), "not in UTF-8")
 })
+
+test_that("a code among values that may be negative is pointed out where it lies far from them, and not where it does not", {
+  d <- inflation_survey
+  d$posterior[c(3, 40, 77)] <- -99
+  expect_warning(suppressMessages(as_experiment(d, belief = ~posterior, prior = ~prior, signal = 5, arm = ~told)), "3 values of -99", class = "miv_warning_missing_code")
+  d$posterior <- inflation_survey$posterior * 20 - 200
+  d$posterior[3] <- -99
+  expect_silent(suppressMessages(as_experiment(d, belief = ~posterior, prior = ~ I(prior * 20 - 200), signal = -100, arm = ~told)))
+})
