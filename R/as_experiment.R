@@ -59,7 +59,8 @@
 #'   `miv_message_converted`, `miv_message_header_rows`, `miv_message_kept_text`, `miv_message_answers`.
 #' @seealso [info_experiment()]
 #' @examples
-#' raw <- data.frame(arm = rep(c("Control", "Told"), 30), prior = rep(c("5%", "12 %", " 7", "1", "20"), 12),
+#' raw <- data.frame(arm = rep(c("Control", "Told"), 30),
+#'                   prior = rep(c("5%", "12 %", " 7", "1", "20"), 12),
 #'                   age = as.character(21:80))
 #' told <- raw$arm == "Told"
 #' prior <- as.numeric(sub("%", "", raw$prior))

@@ -46,7 +46,8 @@ is_set <- function(x) inherits(x, "miv_set")
 #' experiment <- info_experiment(inflation_survey, belief = ~ posterior, prior = ~ prior,
 #'                               signal = 5, arm = ~ told)
 #' fit <- miv(pay_claim ~ age + female, experiment)
-#' fits <- c(OLS = ols(fit), "First stage" = first_stage(fit), "Reduced form" = reduced_form(fit), IV = fit)
+#' fits <- c(OLS = ols(fit), "First stage" = first_stage(fit),
+#'           "Reduced form" = reduced_form(fit), IV = fit)
 #' fits
 #' tidy(fits)[1:3, ]
 #' fits["IV"]

@@ -6,6 +6,7 @@ export _R_CHECK_CRAN_INCOMING_=false    # asks CRAN about a package that it does
 export _R_CHECK_SYSTEM_CLOCK_=false     # asks a time server
 export _R_CHECK_PKG_SIZES_THRESHOLD_=70 # MB; Debian compiles with -g, so the shared object is large
 export _R_CHECK_FORCE_SUGGESTS_=false   # a suggested package that is not here makes its tests skip
+export _R_CHECK_PACKAGE_DEPENDS_IGNORE_MISSING_ENHANCES_=true   # packages that only CRAN has, some of them hard to build
 export R_RD4PDF=times,hyper
 jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 export MAKEFLAGS=-j$jobs
