@@ -35,8 +35,8 @@
 #' - **modelsummary's `~ village`** is `sandwich::vcovCL()` with its default, HC0 times G / (G - 1): not CR1, which has (n - 1) / (n - k) besides. For CR1 write
 #'   `vcov = function(x) vcov(x, ~ village)`, or fit with it: `update(fit, vcov = ~ village)`.
 #' - **modelsummary's `"iid"`** (`"classical"`, ...) means the errors that a model has, whatever they are; for a fit with others a warning
-#'   (`miv_warning_mislabelled_errors`) says so, unless the type stands in a list under
-#'   another name, which is then all that modelsummary tells: never put these words into a named list. `vcov = list("CR1 by village" = vcov(fit))` labels the fit's own,
+#'   (`miv_warning_mislabelled_errors`) says so.
+#'   `vcov = list("CR1 by village" = vcov(fit))` labels the fit's own,
 #'   `vcov = list("iid" = vcov(fit, "iid"))` gives the others.
 #' - **Rows below the table** (First-stage F, 95% AR set) are those of the fit's covariance. Where modelsummary shows another one, a row "F and AR set under"
 #'   names it; `update(fit, vcov = )` changes all of them together.

@@ -13,11 +13,23 @@ glance_custom.miv <- function(x, ...) {
 
 # modelsummary writes "IID" over the errors that the fit has, whatever they are.
 warn_own_errors <- function(fit, asked) {
-  if (!isTRUE(asked %in% c("IID", "Classical", "Constant", "Default")) || fit$vcov_kind$type == "iid") return(invisible())
+  if (fit$vcov_kind$type == "iid" || !isTRUE(asked %in% c("IID", "Classical", "Constant", "Default") || hides_own(asked))) return(invisible())
   label <- vcov_label(fit$vcov_kind)
   warn_miv("mislabelled_errors", paste("Under its label \"%s\" modelsummary shows the standard errors that the fit has, which are %s. Leave `vcov` out,",
                                        "or write `vcov = list(\"%s\" = vcov(fit))`; `vcov = list(\"iid\" = vcov(fit, \"iid\"))` gives those for one variance."),
            asked, label, label)
+}
+
+kOwnWords <- "[\"'](iid|classical|constant|default)[\"']"
+
+# Whether one of these words stands under a label of the user's: modelsummary tells the label alone, and keeps nothing of the word in its list.
+hides_own <- function(label) {
+  if (is.null(label)) return(FALSE)
+  for (i in seq_len(sys.nframe())) {
+    vcov <- tryCatch(get0("vcov", sys.frame(i), inherits = FALSE), error = function(e) NULL)   # an argument that was left out
+    if (is.list(vcov) && label %in% names(vcov) && is.null(vcov[[label]])) return(grepl(kOwnWords, deparse_one(sys.call(i)), ignore.case = TRUE))
+  }
+  FALSE
 }
 
 # modelsummary's own covariance changes errors, intervals and p values only; a covariance that cannot give F or the set leaves them another one.

@@ -106,3 +106,14 @@ test_that("sets that are empty, unbounded or in pieces are written so", {
   expect_equal(text(c(-Inf, 3), c(1, Inf)), "(-Inf, 1.00] or [3.00, Inf)")
   expect_equal(set_as_text(data.frame(lower = numeric(), upper = numeric()), 2), "empty")
 })
+
+test_that("the word for a model's own errors is found out under another label, and nothing else is", {
+  skip_if_not_installed("modelsummary")
+  fit <- miv(pay_claim ~ age, info_experiment(inflation_survey, belief = ~posterior, prior = ~prior, signal = 5, arm = ~told), vcov = ~age)
+  table <- function(vcov) modelsummary::modelsummary(fit, vcov = vcov, output = "data.frame")
+  expect_warning(modelsummary::modelsummary(fit, vcov = list(classical = "iid"), output = "data.frame"), class = "miv_warning_mislabelled_errors")
+  expect_warning(modelsummary::modelsummary(fit, vcov = list(iid = "iid"), output = "data.frame"), class = "miv_warning_mislabelled_errors")
+  expect_warning(modelsummary::modelsummary(list(fit, fit), vcov = list(x = "HC1", y = "classical"), output = "data.frame"), class = "miv_warning_mislabelled_errors")
+  mislabelled <- function(vcov) tryCatch(is.null(table(vcov)), miv_warning_mislabelled_errors = function(w) TRUE)
+  for (fine in list(list(iid = vcov(fit, "iid")), list(own = NULL), "HC1", list(a = "HC1"))) expect_false(mislabelled(fine))
+})
