@@ -96,3 +96,15 @@ labelled_text <- function(values, codes, words, name, use, asked, note) {
   found <- convert_text(plain, name, use, asked)
   if (is.null(found)) list(value = plain, note = note) else list(value = found$value, note = c(note, found$note))
 }
+
+# A role as haven read it, with numbers that its labels call missing: they would count as answers.
+warn_labelled <- function(x, label, kind) {
+  if (is.null(attributes(x)) || !is_labelled(x) || !is.numeric(unclass(x))) return(invisible(x))
+  values <- as.vector(unclass(x))
+  labels <- attr(x, "labels", exact = TRUE)
+  called <- declared_missing(values, attr(x, "na_values", exact = TRUE), attr(x, "na_range", exact = TRUE), NULL) | values %in% unname(labels)[says_missing(trimws(names(labels)))]
+  called <- called & !is.na(values)
+  if (!any(called)) return(invisible(x))
+  warn_miv("labelled_missing", "`%s` (%s) has %s value%s that its labels call missing (%s), and they count as numbers; read the data with as_experiment(), which makes them missing.",
+           label, kind, big_number(sum(called)), plural(sum(called)), quote_names(number_label(sort(unique(values[called]))), 3))
+}

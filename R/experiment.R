@@ -46,7 +46,8 @@
 #' (`miv_error_missing_signal`), a prior missing in the whole base arm (`miv_error_missing_prior`), an arm without complete people
 #' (`miv_error_empty_arm`), weights that are negative or all 0, one cluster, a constant belief, and others alike. Warnings are of class `miv_warning`:
 #' more than a tenth of the people at gap 0 (`miv_warning_gap_zero`), a signal outside the range of the prior
-#' (`miv_warning_signal_out_of_range`), some priors or signals missing (`miv_warning_missing_prior`, `miv_warning_missing_signal`). Notes,
+#' (`miv_warning_signal_out_of_range`), some priors or signals missing (`miv_warning_missing_prior`, `miv_warning_missing_signal`),
+#' numbers that a column's value labels call missing (`miv_warning_labelled_missing`; [as_experiment()] makes them missing). Notes,
 #' silenced by `options(miv.quiet = TRUE)`, name the base of a text arm and unused levels.
 #'
 #' @references
@@ -377,6 +378,7 @@ used_roles <- function(experiment) {
 
 used_values <- function(experiment, role, kind) {
   if (kind == "arm") return(arm_column(experiment$data, role))
+  if (role$plain) warn_labelled(.subset2(experiment$data, role$label), role$label, kind)
   x <- role_values(experiment, role)
   if (kind %in% c("cluster", "strata")) check_label(x, role$label, kind) else check_numeric(x, role$label, kind)
 }

@@ -364,3 +364,19 @@ test_that("a code among values that may be negative is pointed out where it lies
   d$posterior[3] <- -99
   expect_silent(suppressMessages(as_experiment(d, belief = ~posterior, prior = ~ I(prior * 20 - 200), signal = -100, arm = ~told)))
 })
+
+test_that("info_experiment() points out answers that their labels call missing, and as_experiment() has none left", {
+  d <- inflation_survey
+  d$prior[1:4] <- 999
+  d$prior <- structure(d$prior, labels = c(Refused = 999), class = c("haven_labelled", "vctrs_vctr", "double"))
+  d$posterior <- structure(d$posterior, labels = c(none = 0), na_values = 0, class = c("haven_labelled_spss", "haven_labelled", "vctrs_vctr", "double"))
+  d$posterior[7] <- 0
+  said <- character()
+  withCallingHandlers(suppressMessages(info_experiment(d, belief = ~posterior, prior = ~prior, signal = 5, arm = ~told)), warning = function(w) {
+    if (inherits(w, "miv_warning_labelled_missing")) said <<- c(said, conditionMessage(w))
+    invokeRestart("muffleWarning")
+  })
+  expect_match(said, "`prior` (prior) has 4 values that its labels call missing (`999`)", fixed = TRUE, all = FALSE)
+  expect_match(said, "`posterior` (belief) has 1 value", fixed = TRUE, all = FALSE)
+  expect_false(any(grepl("labelled", capture_warnings(suppressMessages(as_experiment(d, belief = ~posterior, prior = ~prior, signal = 5, arm = ~told))))))
+})
