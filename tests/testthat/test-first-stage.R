@@ -74,6 +74,7 @@ test_that("an instrument that the fit dropped stays dropped, and the controls st
 })
 
 test_that("the effective F is the F with one instrument, and follows its formula with several", {
+  skip_if_not_installed("sandwich")
   d <- random_rows()
   for (kind in list("HC1", ~g)) {
     one <- glance(first_stage(tsls(y ~ w + f | x ~ z, d, vcov = kind)))
@@ -101,6 +102,7 @@ test_that("a first stage prints its F and, with several instruments, the effecti
 })
 
 test_that("they answer every method", {
+  skip_if_not_installed("sandwich")
   for (fit in various_fits()[c(2, 4, 5, 7)]) {
     for (stage in stages_of(fit)) {
       expect_output(print(stage))
