@@ -117,7 +117,7 @@ adjust_by_holm <- function(fits, null) new_adjusted_p(fits, effect_table(fits, n
 # ---- joint draws ----
 
 joint_request <- function(fits, scheme, R, seed, points, cluster) {
-  if (is.null(scheme)) scheme <- joint_scheme(fits, cluster)
+  if (is.null(scheme)) scheme <- joint_scheme(fits)
   request <- check_resample(fits[[1]], scheme, R, 0, 0.95, points, "symmetric")
   if (scheme %in% c("wild", "permutation")) for (fit in unclass(fits)) check_scheme_beliefs(fit, scheme)
   request$interval <- FALSE
@@ -128,7 +128,7 @@ joint_request <- function(fits, scheme, R, seed, points, cluster) {
 }
 
 # The wild bootstrap studentises every draw and imposes the null, so that a first stage that is not overwhelming leaves its p values alone.
-joint_scheme <- function(fits, cluster) {
+joint_scheme <- function(fits) {
   can <- vapply(unclass(fits), function(fit) length(fit$beliefs) == 1 && length(fit$instruments) %in% 1:8, NA)
   if (all(can)) "wild" else "pairs"
 }

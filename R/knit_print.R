@@ -27,7 +27,9 @@ knit_print.miv <- function(x, ...) {
 knit_print.miv_set <- function(x, ...) {
   whole <- summary(x)
   shown <- set_frame(whole$table, 4, whole$conf.level)
-  knit_page(x, whole$title, data.frame(outcome = code(rownames(shown)), unclass(shown), check.names = FALSE),
+  table <- data.frame(code(rownames(shown)), unclass(shown), check.names = FALSE)
+  names(table)[1] <- if (is.null(attr(x, "by"))) "outcome" else "fit"
+  knit_page(x, whole$title, table,
             c("Std. errors" = paste0(vcov_words(whole$summaries[[1]]$vcov_kind), ".")))
 }
 

@@ -36,7 +36,7 @@ hides_own <- function(label) {
 under_row <- function(fit, asked) {
   if (length(fit$beliefs) == 0 && !inherits(fit, "miv_first_stage")) return(NULL)
   under <- under_label(fit)
-  if (is.null(asked) && under == vcov_label(fit$vcov_kind)) return(NULL)
+  if ((is.null(asked) || asked == under) && under == vcov_label(fit$vcov_kind)) return(NULL)
   list("F and AR set under" = under)
 }
 

@@ -198,3 +198,10 @@ test_that("equal_effects() of fits with different clusters asks for one covarian
   expect_equal(equal_effects(fits, vcov = ~ g)$statistic, equal_effects(fits[2:1], vcov = ~ g)$statistic)
   expect_error(fits[0], class = "miv_error_no_fits")
 })
+
+test_that("in a document the rows of groups are fits, those of outcomes outcomes", {
+  skip_if_not_installed("knitr")
+  experiment <- info_experiment(inflation_survey, belief = ~posterior, prior = ~prior, signal = 5, arm = ~told)
+  expect_match(knitr::knit_print(miv(pay_claim ~ age, experiment, by = ~female)), "\\|fit +\\|")
+  expect_match(knitr::knit_print(miv(c(pay_claim, learning_rate) ~ age, experiment)), "\\|outcome +\\|")
+})

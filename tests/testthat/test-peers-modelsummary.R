@@ -117,3 +117,11 @@ test_that("the word for a model's own errors is found out under another label, a
   mislabelled <- function(vcov) tryCatch(is.null(table(vcov)), miv_warning_mislabelled_errors = function(w) TRUE)
   for (fine in list(list(iid = vcov(fit, "iid")), list(own = NULL), "HC1", list(a = "HC1"))) expect_false(mislabelled(fine))
 })
+
+test_that("a covariance that is the fit's own has no row of its own, and another one has", {
+  skip_if_not_installed("modelsummary")
+  fit <- miv(pay_claim ~ age, info_experiment(inflation_survey, belief = ~posterior, prior = ~prior, signal = 5, arm = ~told), vcov = "HC1")
+  rows <- function(vcov) modelsummary::modelsummary(fit, vcov = vcov, output = "data.frame")$term
+  expect_false("F and AR set under" %in% rows("HC1"))
+  expect_true("F and AR set under" %in% rows("HC3"))
+})
